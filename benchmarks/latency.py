@@ -1,0 +1,119 @@
+"""Produce-to-decision latency at a fixed rate, end to end over the embedded broker.
+
+``gillnet run`` judges simulated events with the shipped model and policy; a consumer beside it takes each decision's
+arrival here less the moment its event was handed to the producer (both on this machine's clock). The first half of the
+time is warm-up.
+
+Run: python benchmarks/latency.py [--rate 5000] [--seconds 30] [--workers 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+import psutil
+
+from detector.contract.decisions import decode
+from detector.settings import load_settings
+from detector.simulator import load_scenario, simulate
+from flows.broker import EmbeddedBroker
+from flows.clients import consumer, ensure_topics
+from flows.producer import produce
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from detector.settings import Settings
+
+PER_BATCH = 50
+START_UP_SECONDS = 15
+
+
+class Sent:
+    """Hands out events made beforehand and remembers when."""
+
+    def __init__(self, count: int) -> None:
+        self.count, self.at = count, dict[str, float]()
+        scenario = replace(load_scenario("load"), malformed=0.0)
+        self.made = [self._made(i, e.value) for i, e in enumerate(simulate(scenario, 1, count))]
+
+    def batches(self) -> Iterator[list[tuple[bytes, bytes]]]:
+        """Give the events in small batches."""
+        for start in range(0, len(self.made), PER_BATCH):
+            now = time.time()
+            self.at |= {f"e{n}": now for n in range(start, start + PER_BATCH)}
+            yield self.made[start : start + PER_BATCH]
+
+    @staticmethod
+    def _made(i: int, value: bytes) -> tuple[bytes, bytes]:
+        fields = msgspec.json.decode(value)
+        fields["event_id"] = f"e{i}"
+        return fields["account_id"].encode(), msgspec.json.encode(fields)
+
+
+def watch(settings: Settings, arrived: dict[str, float], stop: threading.Event) -> None:
+    """Note when each decision can be read."""
+    reader = consumer(settings, group="latency", auto_offset_reset="earliest", fetch_wait_max_ms=5)
+    reader.subscribe([settings.decisions_topic])
+    while not stop.is_set():
+        for message in reader.consume(1000, 0.005):
+            if message.error() is None and message.value():
+                event_id = decode(message.value()).event_id
+                if event_id is not None:
+                    arrived.setdefault(event_id, time.time())
+    reader.close()
+
+
+def start(address: str, work: Path, workers: int) -> subprocess.Popen[str]:
+    """Start the flow."""
+    command = [str(Path(sys.executable).with_name("gillnet")), "run", "--json", "--bootstrap-servers", address]
+    command += ["--state-dir", str(work / "state"), "--lake-dir", str(work / "lake"), "--metrics-port", "0"]
+    return subprocess.Popen([*command, "--workers", str(workers)], stdout=subprocess.PIPE, text=True)
+
+
+def main() -> None:
+    """Measure and print one line of JSON."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rate", type=int, default=5000)
+    parser.add_argument("--seconds", type=int, default=30)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    sent = Sent(options.rate * options.seconds)
+    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as own:
+        settings = load_settings(bootstrap_servers=own.bootstrap_servers, topic_partitions=options.workers)
+        ensure_topics(settings)
+        arrived, stop = dict[str, float](), threading.Event()
+        watcher = threading.Thread(target=watch, args=(settings, arrived, stop))
+        watcher.start()
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
+        run = start(own.bootstrap_servers, Path(folder), options.workers)
+        time.sleep(START_UP_SECONDS)
+        produce(settings, settings.events_topic, sent.batches(), float(options.rate))
+        time.sleep(3)
+        tree = [psutil.Process(run.pid), *psutil.Process(run.pid).children(recursive=True)]
+        cpu = sum(sum(p.cpu_times()[:2]) for p in tree)
+        run.terminate()
+        counted = json.loads(run.communicate()[0])
+        stop.set()
+        watcher.join()
+    half = min(sent.at.values()) + options.seconds / 2
+    warm = np.array([arrived[e] - at for e, at in sent.at.items() if e in arrived and at > half]) * 1000
+    quantiles = {f"p{q}_ms": round(float(np.percentile(warm, q)), 1) for q in (50, 90, 99)}
+    cost = {"cpu_seconds": round(cpu, 1)}
+    print(json.dumps({"rate": options.rate, "timed": len(warm), **quantiles, **cost, **counted}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What people look at: Grafana boards and alert rules as code."""

@@ -1,0 +1,81 @@
+"""``gillnet evaluate``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+import typer
+from rich.table import Table
+
+from detector.cli.console import OUT, print_json, progress
+from detector.cli.train import batches
+from detector.contract.labels import read_labels
+from detector.settings import load_settings
+from models import default, folder
+
+if TYPE_CHECKING:
+    from models.metrics import Metrics
+
+EXAMPLE = """
+Examples:
+  gillnet evaluate --model model --events events.jsonl --labels labels.csv
+  gillnet evaluate --events events.parquet --labels labels.csv --threshold 0.8 --json
+"""
+
+_MEANINGS = {
+    "auc": "a bot scores above a human",
+    "average_precision": "area under precision and recall",
+    "brier": "squared error of the probability",
+    "ece": "distance of score and share of bots",
+    "threshold": "score at which accounts are flagged",
+    "precision": "flagged accounts that are bots",
+    "recall": "bots that are flagged",
+    "f1": "harmonic mean of the two",
+    "recall_at_fpr_1pct": "bots found, 1 % of humans flagged",
+    "recall_at_fpr_0_1pct": "bots found, 0.1 % of humans flagged",
+    "median_events_to_flag": "events until a bot is flagged",
+    "median_seconds_to_flag": "seconds until a bot is flagged",
+    "n": "labelled accounts with events",
+    "positives": "bots among them",
+}
+
+
+def evaluate(
+    events: Annotated[str, typer.Option(help="Events: JSON lines (.gz, .zst too), Parquet, or - for stdin.")],
+    labels: Annotated[Path, typer.Option(help="Labels: CSV, JSON lines or Parquet with account_id and label.")],
+    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
+    threshold: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Flag from this score on.  [default: the review threshold]")
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
+) -> None:
+    """Measure a model on labelled events.
+
+    Replays the events through the engine of `gillnet run`. AUC, average precision, Brier score, calibration
+    error and recall at a false positive rate judge each account by its score after its last event. Precision,
+    recall, F1 and the times to flag judge it as the stream does: flagged for good once a score reaches the
+    threshold. Do not measure a model on the accounts it was trained on.
+    """
+    from detector import training  # LightGBM, scikit-learn and matplotlib take seconds to import
+    from detector.histories import Recipe
+
+    settings = load_settings(model_dir=model, review_threshold=threshold)
+    judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
+    recipe = Recipe(lateness_ms=round(settings.lateness_seconds * 1000), events_min=settings.events_min)
+    known = read_labels(labels)
+    with progress("replaying") as advance:
+        found = training.evaluate(batches(events, settings, advance), known, judge, recipe, settings.review_threshold)
+    if json:
+        print_json(msgspec.to_builtins(found))
+    else:
+        _print(found, judge.version)
+
+
+def _print(found: Metrics, version: str) -> None:
+    table = Table(f"model {version}", "value", "what it says", box=None, pad_edge=False)
+    for name, value in msgspec.to_builtins(found).items():
+        shown = "none" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+        table.add_row(name, shown, _MEANINGS[name])
+    OUT.print(table)

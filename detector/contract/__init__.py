@@ -1,0 +1,1 @@
+"""What users and other systems hold on to: events, decisions, labels, dead letters."""

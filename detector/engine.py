@@ -1,0 +1,282 @@
+"""The engine: one shard of accounts, a columnar batch in, scores and decisions out.
+
+It knows neither Bytewax nor Kafka. `gillnet run`, `gillnet detect` and training all go through it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+import polars as pl
+
+from detector.contract.decisions import Decision, Reason, Verdict, decision_id
+from detector.contract.errors import UsageError
+from detector.contract.times import rfc3339
+from detector.policy import Policy, Standings, expire, forget, grow, judge, new_standings
+from detector.reasons import EXPIRED, reasons_for
+from features.arrays import PROCESSED
+from features.state import TTL_MS, AccountFeatures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from detector.policy import Changes
+    from detector.shard_batch import ShardBatch
+    from features.catalogue import Catalogue
+
+OUTCOMES: Final = ("processed", "duplicate", "late")
+_SWEEP_STEPS: Final = 256
+_HEAD: Final = ("event_id", "account_id", "ts")
+_VERDICTS: Final = pl.Series("verdict", [v.label for v in Verdict])
+_OUTCOMES: Final = pl.Series("outcome", OUTCOMES)
+
+
+class Scorer(Protocol):
+    """What the engine needs of a model."""
+
+    @property
+    def version(self) -> str:
+        """Name the model by its content."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Name the columns it reads, in order."""
+
+    def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated bot probabilities, shape (n,), of vectors of shape (n, F)."""
+
+    def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return contributions in log-odds, shape (n, F)."""
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What a batch of n events came to, of which m were processed.
+
+    The frames are made when somebody asks for them: making frames costs more than judging a small batch.
+    """
+
+    batch: ShardBatch
+    outcomes: NDArray[np.uint8]
+    """(n,): places in `OUTCOMES`."""
+    processed: NDArray[np.int64]
+    """(m,): rows of the batch."""
+    processed_scores: NDArray[np.float64]
+    """(m,)"""
+    verdicts: NDArray[np.int8]
+    """(m,): the account's verdict after each."""
+    sampled: NDArray[np.int64]
+    """(k,): places among the processed of every decision's event and a sample of the others."""
+    sampled_vectors: NDArray[np.float64]
+    """(k, F)"""
+    decisions: tuple[Decision, ...]
+    model_version: str
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events by outcome."""
+        return dict(zip(OUTCOMES, np.bincount(self.outcomes, minlength=3).tolist(), strict=True))
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """``EVENT_SCHEMA`` and ``outcome``."""
+        return self.batch.events.hstack([_OUTCOMES[self.outcomes]])
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """``event_id, account_id, ts, score, verdict, model_version`` of every processed event."""
+        version = pl.Series("model_version", [self.model_version]).new_from_index(0, len(self.processed))
+        return self._heads.hstack([pl.Series("score", self.processed_scores), _VERDICTS[self.verdicts], version])
+
+    @cached_property
+    def vectors(self) -> pl.DataFrame:
+        """``event_id, account_id, ts, vector`` of the sampled events."""
+        vector = pl.Series("vector", self.sampled_vectors, pl.Array(pl.Float64, self.sampled_vectors.shape[1]))
+        return self._heads[self.sampled].hstack([vector])
+
+    @cached_property
+    def _heads(self) -> pl.DataFrame:
+        heads = self.batch.events.select(_HEAD)
+        return heads if len(self.processed) == len(heads) else heads[self.processed]
+
+
+class AccountShard:
+    """A fixed slice of the accounts, with their features and where they stand."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        model: Scorer,
+        policy: Policy,
+        lateness_ms: int,
+        vectors_share: float = 0.0,
+        ttl_ms: int = TTL_MS,
+    ) -> None:
+        self._features = AccountFeatures(catalogue, lateness_ms, ttl_ms)
+        self._model, self._policy, self._lateness_ms = model, policy, lateness_ms
+        self._inputs = _inputs(catalogue, model)
+        self._standings = new_standings(0)
+        self._flagged: dict[int, tuple[str, float]] = {}  # slot: account_id and score, while a verdict is in force
+        self._sample_below = np.uint64(int(vectors_share * 2**53))
+
+    def __len__(self) -> int:
+        """Return the number of accounts known."""
+        return len(self._features)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the arrays take."""
+        return self._features.nbytes + sum(a.nbytes for a in self._standings)
+
+    def process(self, batch: ShardBatch, watermark_ms: int, now_ms: int | None) -> ShardResult:
+        """Process a batch; ``now_ms`` dates the decisions (None: by event time, for runs that must repeat exactly).
+
+        Verdicts whose time is over at the watermark expire first.
+        """
+        expired = self.expire(watermark_ms, now_ms)
+        self._sweep(watermark_ms)
+        computed = self._features.process(batch.columns, batch.roles)
+        self._standings = grow(self._standings, self._features.top)
+        kept = np.flatnonzero(computed.outcomes == PROCESSED)
+        vectors, slots = _at(computed.vectors, kept), computed.slots[kept]
+        rows = batch.sent()[kept]
+        ts, event = batch.columns.ts[rows], batch.columns.event[rows]
+        scores = self._model.score(self._read(vectors))
+        verdicts, changes = judge(self._policy, self._standings, slots, ts, scores, self._features.ttl_ms)
+        decisions = self._decide(batch.events, kept, vectors, scores, changes, slots, now_ms)
+        picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
+        picked[changes.row] = True
+        sampled = np.flatnonzero(picked)
+        return ShardResult(
+            batch=batch,
+            outcomes=computed.outcomes,
+            processed=kept,
+            processed_scores=scores,
+            verdicts=verdicts,
+            sampled=sampled,
+            sampled_vectors=vectors[sampled],
+            decisions=expired + decisions,
+            model_version=self._model.version,
+        )
+
+    def _read(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Select the columns the model reads; mostly all of them, in order."""
+        names = self._features.catalogue.names
+        return vectors if self._model.feature_names == names else vectors[:, self._inputs]
+
+    def snapshot(self) -> dict[str, Any]:
+        """Copy the state into values that never change."""
+        slots = self._features.slots()
+        return {
+            "features": self._features.snapshot(),
+            "standings": tuple(a[slots] for a in self._standings),
+            "flagged": {int(np.searchsorted(slots, slot)): known for slot, known in self._flagged.items()},
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Go on from a snapshot; ValueError when another version or catalogue wrote it."""
+        self._features.restore(state["features"])
+        self._standings = Standings(*(a.copy() for a in state["standings"]))
+        self._flagged = dict(state["flagged"])
+
+    def expire(self, watermark_ms: int, now_ms: int | None) -> tuple[Decision, ...]:
+        """End the verdicts whose time was over at the watermark, less the lateness allowed to events still to come."""
+        if not self._flagged:
+            return ()
+        slots, verdicts, at_ms = expire(self._standings, watermark_ms - self._lateness_ms)
+        return tuple(
+            self._expiry(slot, Verdict(verdict), at, now_ms)
+            for slot, verdict, at in zip(slots.tolist(), verdicts.tolist(), at_ms.tolist(), strict=True)
+        )
+
+    def _sweep(self, watermark_ms: int) -> None:
+        """Forget a few of the accounts that were idle for long and have no verdict in force."""
+        before_ms = watermark_ms - self._features.ttl_ms - self._lateness_ms
+        freed = self._features.sweep(before_ms, _SWEEP_STEPS, self._standings.verdict > 0)
+        if len(freed):
+            forget(self._standings, freed)
+
+    def _expiry(self, slot: int, previous: Verdict, at_ms: int, now_ms: int | None) -> Decision:
+        account_id, score = self._flagged.pop(slot)
+        return self._decision(account_id, previous, Verdict.ALLOW, score, (EXPIRED,), None, at_ms, now_ms)
+
+    def _decide(
+        self,
+        events: pl.DataFrame,
+        kept: NDArray[np.int64],
+        vectors: NDArray[np.float64],
+        scores: NDArray[np.float64],
+        changes: Changes,
+        slots: NDArray[np.int64],
+        now_ms: int | None,
+    ) -> tuple[Decision, ...]:
+        if not len(changes.row):
+            return ()
+        inputs = self._read(vectors[changes.row])
+        contributions = self._model.explain(inputs)
+        features = [self._features.catalogue.features[i] for i in self._inputs]
+        decisions = []
+        for i, row in enumerate(changes.row.tolist()):
+            slot, previous, verdict = (
+                int(slots[row]),
+                Verdict(changes.previous[i]),
+                Verdict(changes.verdict[i]),
+            )
+            place = int(kept[row])
+            event_id, account_id = events["event_id"][place], events["account_id"][place]
+            at_ms, score = int(changes.at_ms[i]), float(scores[row])
+            if changes.expired[i]:
+                decisions.append(self._expiry(slot, previous, at_ms, now_ms))
+                continue
+            self._flagged[slot] = (account_id, score)
+            reasons = reasons_for(features, inputs[i], contributions[i])
+            decisions.append(self._decision(account_id, previous, verdict, score, reasons, event_id, at_ms, now_ms))
+        return tuple(decisions)
+
+    def _decision(
+        self,
+        account_id: str,
+        previous: Verdict,
+        verdict: Verdict,
+        score: float,
+        reasons: tuple[Reason, ...],
+        event_id: str | None,
+        at_ms: int,
+        now_ms: int | None,
+    ) -> Decision:
+        lasts_ms = self._policy.durations_ms[verdict - 1] if verdict else None
+        return Decision(
+            decision_id=decision_id(account_id, event_id or f"expiry:{at_ms}", previous, verdict),
+            account_id=account_id,
+            verdict=verdict.label,
+            previous_verdict=previous.label,
+            score=round(score, 6),
+            reasons=reasons,
+            event_id=event_id,
+            event_ts=rfc3339(at_ms),
+            decided_at=rfc3339(at_ms if now_ms is None else now_ms),
+            expires_at=None if lasts_ms is None else rfc3339(at_ms + lasts_ms),
+            campaign_id=None,
+            model_version=self._model.version,
+            policy_version=self._policy.version,
+            shadow=self._policy.shadow,
+        )
+
+
+def _at(vectors: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Select rows; mostly all of them, and they are many bytes."""
+    return vectors if len(kept) == len(vectors) else vectors[kept]
+
+
+def _inputs(catalogue: Catalogue, model: Scorer) -> list[int]:
+    missing = sorted(set(model.feature_names) - set(catalogue.names))
+    if missing:
+        msg = (
+            f"model {model.version} reads features this catalogue does not compute: {', '.join(missing)}; "
+            "train it again with `gillnet train`, or set model_dir to a model of this version"
+        )
+        raise UsageError(msg)
+    return [catalogue.names.index(n) for n in model.feature_names]

@@ -1,0 +1,183 @@
+"""The lake's tables: the columns of each, and which time decides the day a row is filed under."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+import polars as pl
+
+from detector.contract.decisions import Decision
+from detector.contract.errors import GillnetError
+from detector.contract.events import EVENT_SCHEMA
+
+TIME: Final = pl.Datetime("ms", "UTC")
+"""How the lake stores a time: SQL then reads a timestamp, not a number."""
+
+NO_DAY: Final = "__HIVE_DEFAULT_PARTITION__"
+"""The folder of rows without a time; Hive, Spark, polars and DuckDB read it as a null date."""
+
+_DAY: Final = "_day"
+
+
+class LakeError(GillnetError):
+    """The lake refuses rows or a state that do not fit it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: its columns, the time column its day comes from, and whether further columns may follow."""
+
+    schema: pl.Schema
+    time: str
+    open: bool = False
+
+
+_REASON: Final = pl.Struct(
+    {
+        "code": pl.String(),
+        "text": pl.String(),
+        "feature": pl.String(),
+        "value": pl.Float64(),
+        "contribution": pl.Float64(),
+    }
+)
+
+_EVENT_KEY: Final[dict[str, pl.DataType]] = {"event_id": pl.String(), "account_id": pl.String(), "ts": TIME}
+
+TABLES: Final[dict[str, Table]] = {
+    "events": Table(
+        pl.Schema(
+            {
+                **EVENT_SCHEMA,
+                "ts": TIME,
+                "outcome": pl.String(),  # processed, duplicate or late
+                "arrived_at": TIME,
+                "partition": pl.Int32(),
+                "offset": pl.Int64(),
+            }
+        ),
+        time="ts",
+    ),
+    "decisions": Table(
+        pl.Schema(
+            {
+                "decision_id": pl.String(),
+                "account_id": pl.String(),
+                "verdict": pl.String(),
+                "previous_verdict": pl.String(),
+                "score": pl.Float64(),
+                "reasons": pl.List(_REASON),
+                "event_id": pl.String(),
+                "event_ts": TIME,
+                "decided_at": TIME,
+                "expires_at": TIME,
+                "campaign_id": pl.String(),
+                "model_version": pl.String(),
+                "policy_version": pl.String(),
+                "shadow": pl.Boolean(),
+            }
+        ),
+        time="event_ts",
+    ),
+    "scores": Table(
+        pl.Schema({**_EVENT_KEY, "score": pl.Float64(), "verdict": pl.String(), "model_version": pl.String()}),
+        time="ts",
+    ),
+    "vectors": Table(pl.Schema(_EVENT_KEY), time="ts", open=True),
+    "labels": Table(
+        pl.Schema(
+            {
+                "account_id": pl.String(),
+                "label": pl.Int8(),  # 1 bot, 0 human
+                "labelled_at": TIME,
+                "source": pl.String(),
+                "family": pl.String(),
+                "note": pl.String(),
+            }
+        ),
+        time="labelled_at",
+    ),
+    "dead_letters": Table(
+        pl.Schema(
+            {
+                "cause": pl.String(),
+                "detail": pl.String(),
+                "topic": pl.String(),
+                "partition": pl.Int32(),
+                "offset": pl.Int64(),
+                "seen_at": TIME,
+                "value": pl.Binary(),
+            }
+        ),
+        time="seen_at",
+    ),
+    "campaigns": Table(  # no version fills it yet
+        pl.Schema(
+            {
+                "campaign_id": pl.String(),
+                "first_seen": TIME,
+                "last_seen": TIME,
+                "template": pl.String(),
+                "members": pl.List(pl.String()),
+            }
+        ),
+        time="first_seen",
+    ),
+}
+"""Every table of the lake by its name."""
+
+
+def as_stored(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a frame a table's columns: missing ones become null, times may come as epoch ms or RFC 3339."""
+    if table not in TABLES:
+        msg = f"the lake has no table {table!r}; its tables are {', '.join(TABLES)}"
+        raise LakeError(msg)
+    known = TABLES[table]
+    further = [name for name in frame.columns if name not in known.schema]
+    if further and not known.open:
+        msg = f"table {table!r} has no column {further[0]!r}; its columns are {', '.join(known.schema)}"
+        raise LakeError(msg)
+    columns = [_column(frame, name, dtype) for name, dtype in known.schema.items()]
+    return frame.select(*columns, *(pl.col(name).cast(pl.Float64) for name in further))
+
+
+def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
+    if name not in frame.columns:
+        return pl.lit(None, dtype=dtype).alias(name)
+    if frame.schema[name] == dtype:
+        return pl.col(name)
+    if dtype == TIME and frame.schema[name] == pl.String:
+        return pl.col(name).str.to_datetime("%+", time_unit="ms", time_zone="UTC")
+    return pl.col(name).cast(dtype)
+
+
+def decisions_frame(decisions: Iterable[Decision]) -> pl.DataFrame:
+    """Turn decisions into rows of the table ``decisions``."""
+    rows = [msgspec.to_builtins(decision) for decision in decisions]
+    schema = TABLES["decisions"].schema
+    as_text = {name: pl.String() if dtype == TIME else dtype for name, dtype in schema.items()}
+    return as_stored("decisions", pl.from_dicts(rows, schema=as_text) if rows else pl.DataFrame(schema=schema))
+
+
+def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Leave out the columns without a value; ``as_stored`` gives them back."""
+    known = TABLES[table]
+    empty = [n for n in known.schema if n != known.time and frame[n].null_count() == frame.height]
+    return frame.drop(empty)
+
+
+def days(table: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
+    """Part rows by the day (UTC) they are filed under, their order kept."""
+    dates = frame[TABLES[table].time].dt.date()
+    if dates.n_unique() == 1:
+        return {_name(dates[0]): frame}
+    parts = frame.with_columns(dates.alias(_DAY)).partition_by(_DAY, include_key=False, as_dict=True)
+    return {_name(day): rows for (day,), rows in parts.items()}
+
+
+def _name(day: datetime.date | None) -> str:
+    return day.isoformat() if day else NO_DAY

@@ -1,0 +1,1 @@
+"""What we measure: the catalogue of views and the kernels behind it."""

@@ -1,0 +1,205 @@
+"""Aggregates of rhythm, order and of what an account is: histograms, marks of time, and facts without a window."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from features.aggregates import NOTHING
+from features.places import ACTIONS, HOUR_MS, HOURS, SLOT_MS, SLOTS, gap_bin
+from features.vocabulary import CATEGORIES
+
+if TYPE_CHECKING:
+    from features.aggregates import SeenAccount, SeenEvent
+    from features.plan import PlanBuilder
+
+_WHERE: Final = {"gap": "has_gap", "bigram": "has_gap", "hour": "event"}
+"""The events that fall in a category at all."""
+_SORTS: Final = {name: code for code, (name, _) in enumerate(ACTIONS)}
+_PER_HOUR: Final = 1 / HOUR_MS
+_LONGEST_MS: Final = 159_612_677  # the middle of the last bin
+
+
+def _category(event: SeenEvent, category: str) -> object:
+    if category == "gap":
+        return gap_bin(event.numbers["gap_ms"])
+    return event.bigram if category == "bigram" else event.ts // HOUR_MS % 24
+
+
+def _counts(account: SeenAccount, category: str, window_ms: int) -> Counter[object]:
+    return Counter(_category(e, category) for e in account.where(_WHERE[category], window_ms))
+
+
+@dataclass(frozen=True, slots=True)
+class Entropy:
+    """Entropy in bits of a category (`vocabulary.CATEGORIES`): how evenly its values are used.
+
+    Shannon's, from counts (no correction for small samples). Low for scripts: always the same pause, the same order.
+    """
+
+    category: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Read the sum of c·log2 c."""
+        histogram = plan.histogram(self.category, _WHERE[self.category], window_ms)
+        return f"entropy({histogram.total}, {histogram.c_log_c}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Sum p·log2 p."""
+        counts = _counts(account, self.category, window_ms)
+        n = counts.total()
+        return -sum(c / n * math.log2(c / n) for c in counts.values()) if n else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class RepeatedCategories:
+    """Share of events whose category another event of the window has too."""
+
+    category: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Compare how many categories there are with how many events."""
+        histogram = plan.histogram(self.category, _WHERE[self.category], window_ms)
+        return f"repeats(np.int64(s.shorts[q + SHORTS + {histogram.kinds}]), {histogram.total}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Collect the categories in a set."""
+        counts = _counts(account, self.category, window_ms)
+        return 1 - len(counts) / counts.total() if counts else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Follows:
+    """Of the actions right after one of sort ``before``, the share that are of sort ``then`` (`places.ACTIONS`)."""
+
+    before: str
+    then: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Divide a bin by the bins with the same begin."""
+        first = plan.histogram("bigram", _WHERE["bigram"], window_ms).bins + 8 * _SORTS[self.before]
+        part = f"np.int64(s.shorts[q + SHORTS + {first + _SORTS[self.then]}])"
+        return f"ratio({part}, add_up(s.shorts, q + SHORTS + {first}, 1, 8), {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Count pairs."""
+        counts = _counts(account, "bigram", window_ms)
+        whole = sum(counts[self.before, then] for then in _SORTS)
+        return counts[self.before, self.then] / whole if whole else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class GapQuantile:
+    """Seconds below which a share of the gaps lies; a sketch.
+
+    At most 19 % off (64 ms for gaps below that; gaps above 44 hours count as 44 hours): a histogram with two bins for
+    each doubling, as in DDSketch (Masson et al., 2019, VLDB 12) with gamma = √2.
+    """
+
+    share: float
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Walk through the bins."""
+        found = plan.histogram("gap", _WHERE["gap"], window_ms)
+        bins = CATEGORIES["gap"][1]
+        return f"quantile(s.shorts, q + SHORTS + {found.bins}, {bins}, {found.total}, {self.share}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Sort the gaps; the true value, which the sketch comes near."""
+        gaps = sorted(min(e.numbers["gap_ms"], _LONGEST_MS) for e in account.where("has_gap", window_ms))
+        return gaps[math.ceil(self.share * len(gaps)) - 1] * 1e-3 if gaps else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveHours:
+    """Hours with an event of its own, of the last 7 days (the newest event's hour and the 167 before it)."""
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Count marks."""
+        del window_ms, empty
+        return f"active(s.words, {plan.ring('hours')})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Collect the hours in a set."""
+        del window_ms
+        now = account.newest_ms // HOUR_MS
+        return float(
+            len({e.ts // HOUR_MS for e in account.events if "event" in e.holds and now - e.ts // HOUR_MS < HOURS})
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class LongestRun:
+    """Longest run of ten-minute steps each with an event of its own, in minutes, of the last 24 hours."""
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Walk through the marks."""
+        del window_ms, empty
+        return f"longest_run(s.words, {plan.ring('slots')}, s.words[r + NEWEST]) * {SLOT_MS / 60_000}"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Walk through the steps."""
+        del window_ms
+        marked = {e.ts // SLOT_MS for e in account.events if "event" in e.holds}
+        now, longest, run = account.newest_ms // SLOT_MS, 0, 0
+        for step in range(now - SLOTS + 1, now + 1):
+            run = run + 1 if step in marked else 0
+            longest = max(longest, run)
+        return longest * SLOT_MS / 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class HoursSince:
+    """Hours from the account's ``signup`` or ``first_seen`` to its newest event. Has no window."""
+
+    what: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Subtract a remembered time from the newest."""
+        del plan, window_ms
+        return f"since(s.words[r + {self.what.upper()}], s.words[r + NEWEST], {_PER_HOUR!r}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Subtract the times."""
+        del window_ms
+        where = "event" if self.what == "first_seen" else "signup"
+        times = [e.ts for e in account.events if where in e.holds]
+        return (account.newest_ms - min(times)) * _PER_HOUR if times else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class HoursFromSignup:
+    """Hours from sign-up to the first event that satisfies a predicate. Has no window."""
+
+    where: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Subtract two remembered times."""
+        del window_ms
+        return f"since(s.words[r + SIGNUP], {plan.first(self.where)}, {_PER_HOUR!r}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Subtract the times."""
+        del window_ms
+        signups, others = ([e.ts for e in account.events if where in e.holds] for where in ("signup", self.where))
+        return (min(others) - min(signups)) * _PER_HOUR if signups and others else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Latest:
+    """The latest value said (`vocabulary.LATEST`); ``part`` picks one of several said together. Has no window."""
+
+    name: str
+    part: int = 0
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Read it."""
+        del window_ms
+        return f"latest({plan.latest(self.name, self.part)}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Look it up."""
+        del window_ms
+        return float(account.latest[self.name][self.part]) if self.name in account.latest else NOTHING

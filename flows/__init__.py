@@ -1,0 +1,1 @@
+"""How it runs on streams: the only home of Bytewax and Kafka."""

@@ -1,0 +1,294 @@
+"""Fill the features of a state from the lake, before the stream goes on.
+
+The recovery store is only ever read and written by Bytewax. A flow with the stream's own step ids, and nothing to read,
+is given every state, and what it gives back is kept with the end of its one epoch: all of it or, whatever happens
+before, nothing. Offsets, sinks and what was counted stay as they are.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final, TypeVar
+
+import bytewax.operators as op
+import msgspec
+from bytewax.dataflow import Dataflow
+from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
+from bytewax.operators import StatefulBatchLogic
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from bytewax.recovery import RecoveryConfig
+from bytewax.testing import cluster_main
+
+from detector.backfill import Filled, Filling, History
+from detector.contract.errors import GillnetError, UsageError
+from detector.contract.times import DAY_MS
+from detector.lake import LakeWriter
+from detector.settings import Settings
+from features.catalogue import DEFAULT
+from features.specialise import specialise
+from features.state import STATE_VERSION
+from flows.batches import NO_WATERMARK_MS
+from flows.entity_shards import EntityState
+from flows.lake_sink import LakePlan, LaneState
+from flows.plan import Plan
+from flows.routing import part_key, shard_key
+from flows.shards import ShardState
+from flows.source import PartitionState
+from flows.state import recovery_dir
+from flows.stream import FLOW
+
+_ONE_EPOCH: Final = timedelta(days=365)
+_TELL_SECONDS: Final = 5.0
+_log = logging.getLogger(__name__)
+S = TypeVar("S")
+Visit = Callable[[int, S | None], S | None]
+"""Given a shard's number and state, give the state to keep."""
+
+
+@dataclass(slots=True)
+class _Held:
+    """What a state holds, without its features."""
+
+    counts: dict[int, dict[str, int]] = field(default_factory=dict)
+    current: dict[int, bool] = field(default_factory=dict)
+    lanes: dict[int, LaneState] = field(default_factory=dict)
+
+    @property
+    def seen(self) -> int:
+        """Events that accounts were shown."""
+        return sum(sum(counts.values()) for counts in self.counts.values())
+
+
+def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
+    """Fill the features of this version from the lake, unless the state has them; nothing is counted."""
+    _log.setLevel(logging.INFO)  # it was asked for and takes long: said also when little else is
+    settings, started = Settings.model_validate_json(plan.settings), time.monotonic()
+    held = _read(settings, plan)
+    if held.current and all(held.current.values()):
+        _log.info("the state has the features of this version: nothing to fill")
+        return {}
+    _publish(settings, plan, held)
+    with TemporaryDirectory(prefix="backfill-", dir=settings.state_dir) as scratch:
+        filling = _filling(settings, plan)
+        history = History(settings.lake_dir, _deployments(settings, plan, held), filling.horizon_ms, Path(scratch))
+        if not (held.current or history.events):
+            _log.info("the lake %s holds no events: nothing to fill", settings.lake_dir)
+            return {}
+        _compare(settings, plan, held, history)
+        filled = _replay(history, filling, draining)
+    _write(settings, plan, filled, history)
+    _log.info(
+        "filled %d features of %s accounts from %s events in the lake, of %s and later, in %.1f s%s",
+        len(DEFAULT.features), f"{len(filled):,}", f"{filled.events:,}", history.since, time.monotonic() - started,
+        f"; {filled.changed:,} events have another outcome than they had" if filled.changed else "",
+    )  # fmt: skip
+    return {}
+
+
+def _read(settings: Settings, plan: Plan) -> _Held:
+    held, fingerprint = _Held(), specialise(DEFAULT).fingerprint
+
+    def look(number: int, state: ShardState | None) -> ShardState | None:
+        if state is not None:
+            features = state["accounts"]["features"]
+            held.current[number] = features["version"][0] == STATE_VERSION and features["fingerprint"][0] == fingerprint
+            held.counts[number] = state["counts"]
+        return state
+
+    _visit(settings, plan, look, lambda _, state: state, held.lanes)
+    return held
+
+
+def _write(settings: Settings, plan: Plan, filled: Filled, history: History) -> None:
+    """Give every shard its features. What belongs to the state's history is noted first: to know more does no harm."""
+    _note_deployments(settings, history.deployments)
+
+    def shard(number: int, state: ShardState | None) -> ShardState:
+        return {
+            "shard": number,
+            "watermark_ms": state["watermark_ms"] if state else NO_WATERMARK_MS,
+            "counts": state["counts"] if state else {},
+            "accounts": filled.accounts(number, state["accounts"] if state else None),
+        }
+
+    def entities(number: int, state: EntityState | None) -> EntityState:
+        return {
+            "shard": number,
+            "watermark_ms": state["watermark_ms"] if state else NO_WATERMARK_MS,
+            "entities": filled.entities(number),
+        }
+
+    _visit(settings, plan, shard, entities, {})
+
+
+def _filling(settings: Settings, plan: Plan) -> Filling:
+    return Filling(
+        DEFAULT,
+        plan.deployment.shards,
+        plan.deployment.entity_shards,
+        lateness_ms=round(settings.lateness_seconds * 1000),
+        ttl_ms=round(settings.account_ttl_days * DAY_MS),
+        idle_ms=round(settings.idle_partition_seconds * 1000),
+    )
+
+
+def _publish(settings: Settings, plan: Plan, held: _Held) -> None:
+    """Publish what the state has seen and is only staged, as after a crash; drop what it has not seen."""
+    lake = LakePlan.of(settings, plan.deployment)
+    for number in range(lake.lanes):
+        durable = held.lanes[number]["seq"] if number in held.lanes else 0
+        writer = LakeWriter(lake.folder, lake.lane(number))
+        writer.recover(durable)
+        writer.publish(durable)
+
+
+def _compare(settings: Settings, plan: Plan, held: _Held, history: History) -> None:
+    """Say what the lake no longer holds of what the state has seen: old days may be deleted."""
+    kept = history.held(plan.deployment.id)
+    if held.seen and not history.events:
+        raise UsageError(
+            f"the lake {settings.lake_dir} holds none of the {held.seen:,} events this state has seen: set lake_dir "
+            "to the lake it wrote, or begin anew with another --state-dir"
+        )
+    if kept != held.seen:
+        _log.warning("the lake holds %s of the %s events this state has seen", f"{kept:,}", f"{held.seen:,}")
+
+
+def _replay(history: History, filling: Filling, draining: threading.Event) -> Filled:
+    filled, told_at = Filled(filling), time.monotonic()
+    for batch in history.batches():
+        if draining.is_set():
+            raise GillnetError("stopped before the features were filled; the state is as it was")
+        filled.process(batch)
+        if time.monotonic() > told_at + _TELL_SECONDS:
+            told_at, share = time.monotonic(), filled.events / history.events
+            _log.info(
+                "filling features: %s of %s events, %.0f %%", f"{filled.events:,}", f"{history.events:,}", 100 * share
+            )
+    return filled
+
+
+def _deployments(settings: Settings, plan: Plan, held: _Held) -> frozenset[str] | None:
+    """Name those whose events the state has seen: its own, and those it was filled from; a new state takes all."""
+    if not held.current:
+        return None
+    path = settings.state_dir / "filled_from.json"
+    return frozenset(
+        {plan.deployment.id, *(msgspec.json.decode(path.read_bytes(), type=list[str]) if path.exists() else ())}
+    )
+
+
+def _note_deployments(settings: Settings, deployments: Sequence[str]) -> None:
+    draft = settings.state_dir / "filled_from.tmp"
+    draft.write_bytes(msgspec.json.encode(deployments))
+    draft.replace(settings.state_dir / "filled_from.json")
+
+
+def _visit(
+    settings: Settings, plan: Plan, shard: Visit[ShardState], entity: Visit[EntityState], lanes: dict[int, LaneState]
+) -> None:
+    """Run the flow that gives every state to its function, and those of the lake's lanes to ``lanes``."""
+    fixed = plan.deployment
+    flow = Dataflow(FLOW)
+    numbers = op.input("events", flow, _NoEvents(plan.partitions, max(fixed.shards, fixed.entity_shards)))
+    of_accounts = op.flat_map("accounts", numbers, lambda n: [(shard_key(n), n)] if n < fixed.shards else [])
+    of_entities = op.flat_map("entities", numbers, lambda n: [(shard_key(n), n)] if n < fixed.entity_shards else [])
+
+    def visited(state: ShardState | None) -> _Visited[ShardState]:
+        return _Visited(shard, state)
+
+    def visited_entities(state: EntityState | None) -> _Visited[EntityState]:
+        return _Visited(entity, state)
+
+    accounts = op.stateful_batch("account_shards", of_accounts, visited)
+    entities = op.stateful_batch("entity_shards", of_entities, visited_entities)
+    op.output("lake", op.merge("none", accounts, entities), _Lanes(fixed.lanes, lanes))
+    store = RecoveryConfig(str(recovery_dir(settings)), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]  # untyped there
+    cluster_main(flow, [], 0, epoch_interval=_ONE_EPOCH, recovery_config=store)  # type: ignore[no-untyped-call]  # likewise
+
+
+class _NoEvents(FixedPartitionedSource[int, PartitionState]):
+    """The events topic, of which nothing is read: its first partition gives the numbers of the shards."""
+
+    def __init__(self, partitions: int, shards: int) -> None:
+        self._partitions, self._shards = partitions, shards
+
+    def list_parts(self) -> list[str]:
+        """Name every partition."""
+        return [part_key(part) for part in range(self._partitions)]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: PartitionState | None) -> _NoPartition:
+        """Keep where a partition stands."""
+        del step_id
+        return _NoPartition(range(self._shards) if int(for_part) == 0 else range(0), resume_state)
+
+
+class _NoPartition(StatefulSourcePartition[int, PartitionState]):
+    def __init__(self, numbers: Sequence[int], state: PartitionState | None) -> None:
+        self._numbers = list(numbers)
+        self._state: PartitionState = state or {"offset": None, "newest_ms": None, "read": 0, "dead": 0}
+
+    def next_batch(self) -> list[int]:
+        """Give the numbers, once."""
+        if not self._numbers:
+            raise StopIteration
+        numbers, self._numbers = self._numbers, []
+        return numbers
+
+    def snapshot(self) -> PartitionState:
+        """Leave it as it was."""
+        return self._state
+
+
+class _Visited(StatefulBatchLogic[int, None, S]):
+    """One shard's state; its number is its only item, and comes when all states are read."""
+
+    def __init__(self, visit: Visit[S], state: S | None) -> None:
+        self._visit, self._state = visit, state
+
+    def on_batch(self, values: list[int]) -> tuple[list[None], bool]:
+        """Visit it; no state at all is not kept."""
+        self._state = self._visit(values[0], self._state)
+        return [], self._state is None
+
+    def snapshot(self) -> S:
+        """Give what the visit left; without a state it was discarded, and is not asked."""
+        assert self._state is not None
+        return self._state
+
+
+class _Lanes(FixedPartitionedSink[None, LaneState]):
+    """The lake's lanes, to which nothing is written: tells how far each is."""
+
+    def __init__(self, lanes: int, found: dict[int, LaneState]) -> None:
+        self._lanes, self._found = lanes, found
+
+    def list_parts(self) -> list[str]:
+        """Name every lane."""
+        return [part_key(lane) for lane in range(self._lanes)]
+
+    def build_part(self, step_id: str, for_part: str, resume_state: LaneState | None) -> _NoLane:
+        """Note how far a lane is."""
+        del step_id
+        state: LaneState = resume_state or {"seq": 0, "published": 0}
+        self._found[int(for_part)] = state
+        return _NoLane(state)
+
+
+class _NoLane(StatefulSinkPartition[None, LaneState]):
+    def __init__(self, state: LaneState) -> None:
+        self._state = state
+
+    def write_batch(self, values: list[None]) -> None:
+        """Nothing is written."""
+
+    def snapshot(self) -> LaneState:
+        """Leave it as it was."""
+        return self._state

@@ -1,0 +1,227 @@
+"""Exactly-once output to Kafka: in transactions, and after a crash nothing written twice.
+
+Each partition has a writer thread: a transaction takes 3 to 20 ms of waiting, in which the worker goes on. A snapshot
+waits until all that was handed over is committed, so what is durable is also published.
+
+Each partition has one transactional id. A new writer fences every earlier one (which then fails, as it should), reads
+back what was committed since the last durable snapshot, and skips exactly that when it is replayed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from threading import Lock, Thread
+from typing import Final, TypedDict, TypeVar
+
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka.cimpl import OFFSET_BEGINNING
+
+from detector.contract.errors import GillnetError
+from detector.settings import Settings
+from flows.clients import consumer, know_topic, offset_of, producer
+from flows.records import Record
+from flows.routing import part_key
+
+TRANSACTION_SECONDS: Final = 30.0
+Result = TypeVar("Result")
+_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
+
+
+class SinkError(GillnetError):
+    """Output could not be written; the worker stops, and what was not committed is written after the restart."""
+
+
+class SinkState(TypedDict):
+    """Where the next record goes at the earliest, and how many the partition has been given."""
+
+    next: int
+    written: int
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A topic to write, the id by which a record in it is known again, and whom to tell about a transaction."""
+
+    topic: str
+    partitions: int
+    id_of: Callable[[Message], str]
+    written: Callable[[int, int], None]
+    committed: Callable[[Sequence[Record], float], None]
+
+
+class KafkaSink(FixedPartitionedSink[Sequence[Record], SinkState]):
+    """Writes records to the partition they are keyed by.
+
+    ``own`` are the partitions Bytewax will give this worker: it builds a new one only when something is written to
+    it, and to claim one takes half a second, so they are claimed all at once and ahead.
+    """
+
+    def __init__(self, settings: Settings, target: Target, own: Iterable[int] = ()) -> None:
+        self._settings = settings
+        self._target = target
+        self._claims = {number: Claim(settings, target.topic, number) for number in own}
+
+    def list_parts(self) -> list[str]:
+        """Name every partition of the topic."""
+        return [part_key(part) for part in range(self._target.partitions)]
+
+    def part_fn(self, item_key: str) -> int:
+        """Read the partition off the key."""
+        return int(item_key)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: SinkState | None) -> KafkaSinkPartition:
+        """Take over a partition."""
+        del step_id
+        number = int(for_part)
+        claim = self._claims.pop(number, None) or Claim(self._settings, self._target.topic, number)
+        return KafkaSinkPartition(self._settings, self._target, claim, resume_state)
+
+
+class Claim:
+    """The right to write a partition: earlier writers are fenced, and what they left open is ended."""
+
+    def __init__(self, settings: Settings, topic: str, number: int) -> None:
+        self.number = number
+        self.name = f"{topic}/{number}"
+        self.producer = producer(
+            settings,
+            transactional_id=f"{settings.consumer_group}-{topic}-{number}",
+            linger_ms=0,
+            transaction_timeout_ms=int(TRANSACTION_SECONDS * 2000),
+        )
+        self._claimed = in_background(self._claim)
+
+    def wait(self) -> None:
+        """Return when the claim holds; SinkError when it could not be made."""
+        self._claimed.result()
+
+    def guarded(self, action: Callable[[], None]) -> None:
+        """Do something with the producer; SinkError when the broker refuses."""
+        try:
+            action()
+        except KafkaException as error:
+            raise SinkError(f"cannot write to {self.name}: {error.args[0].str()}") from error
+
+    def _claim(self) -> None:
+        self.guarded(lambda: self.producer.init_transactions(TRANSACTION_SECONDS))
+
+
+class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
+    """The one writer of one partition."""
+
+    def __init__(self, settings: Settings, target: Target, claim: Claim, state: SinkState | None) -> None:
+        self._target = target
+        self._claim = claim
+        self._failed: KafkaError | None = None
+        self._next = state["next"] if state else OFFSET_BEGINNING
+        self._written = state["written"] if state else 0
+        self._committed = in_background(lambda: self._read_back(settings))
+        self._waiting: list[Record] = []
+        self._busy = False
+        self._lock = Lock()
+        self._writing: Future[None] = Future()
+        self._writing.set_result(None)
+        target.written(claim.number, self._written)
+
+    def write_batch(self, values: list[Sequence[Record]]) -> None:
+        """Hand the records to this partition's writer; what waits while it commits goes into its next transaction."""
+        if self._writing.done():
+            self._writing.result()  # raises what its writer ended with
+        with self._lock:
+            self._waiting.extend(record for value in values for record in value)
+            idle, self._busy = not self._busy, True
+        if idle:
+            self._writing = in_background(self._write)
+
+    def snapshot(self) -> SinkState:
+        """Say from where to read back, once everything is committed."""
+        self._writing.result()
+        return {"next": self._next, "written": self._written}
+
+    def _write(self) -> None:
+        while records := self._take():
+            skip = self._committed.result()
+            new = [record for record in records if record.id not in skip]
+            skip.difference_update(record.id for record in records)
+            started = time.perf_counter()
+            if new:
+                self._claim.guarded(lambda new=new: self._transaction(new))  # type: ignore[misc]  # bound now
+                self._target.committed(new, time.perf_counter() - started)
+            self._written += len(records)
+            self._target.written(self._claim.number, self._written)
+
+    def _take(self) -> list[Record]:
+        with self._lock:
+            records, self._waiting = self._waiting, []
+            self._busy = bool(records)
+            return records
+
+    def _transaction(self, records: list[Record]) -> None:
+        self._claim.producer.begin_transaction()
+        for record in records:
+            self._send(record)
+        self._claim.producer.commit_transaction(TRANSACTION_SECONDS)
+        if self._failed is not None:
+            raise KafkaException(self._failed)
+
+    def _send(self, record: Record) -> None:
+        while True:
+            try:
+                self._claim.producer.produce(
+                    self._target.topic, record.value, record.key, self._claim.number,
+                    headers=list(record.headers), on_delivery=self._delivered,
+                )  # fmt: skip
+            except BufferError:  # the local queue is full: let the broker catch up
+                self._claim.producer.poll(0.05)
+            else:
+                return
+
+    def _delivered(self, error: KafkaError | None, message: Message) -> None:
+        if error is not None:
+            self._failed = error
+        else:
+            self._next = max(self._next, offset_of(message) + 1)
+
+    def _read_back(self, settings: Settings) -> set[str]:
+        """Collect what was committed since the snapshot. The end is where the broker says so, not its watermark."""
+        self._claim.wait()  # only then is what is committed final
+        # A snapshot older than the topic's retention means reading all that is left.
+        reader = consumer(settings, f"{settings.consumer_group}-readback", auto_offset_reset="earliest")
+        found: set[str] = set()
+        deadline = time.monotonic() + TRANSACTION_SECONDS
+        try:
+            know_topic(reader, self._target.topic)
+            reader.assign([TopicPartition(self._target.topic, self._claim.number, self._next)])
+            while True:
+                for message in reader.consume(10_000, 0.05):
+                    error = message.error()
+                    if error is None:
+                        found.add(self._target.id_of(message))
+                        self._next = offset_of(message) + 1
+                        deadline = time.monotonic() + TRANSACTION_SECONDS
+                    elif error.code() == _EOF:
+                        return found
+                    elif error.fatal() or not error.retriable():
+                        raise SinkError(f"cannot read {self._claim.name} back: {error.str()}")
+                if time.monotonic() > deadline:
+                    raise SinkError(f"reading {self._claim.name} back came to a halt; is the broker well?")
+        finally:
+            reader.close()
+
+
+def in_background(work: Callable[[], Result]) -> Future[Result]:
+    """Run something on a thread of its own; whoever asks for the result gets it, or the error."""
+    future: Future[Result] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - not handled here but raised where the result is asked for
+            future.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return future

@@ -1,0 +1,90 @@
+"""From what shards and sources made to the lake's rows: once an epoch, for frames cost more than judging does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, chain
+from typing import Final
+
+import numpy as np
+import polars as pl
+
+from detector.engine import ShardResult
+from detector.lake import decisions_frame
+from detector.shard_batch import ShardBatch
+from flows.batches import SourceBatch
+
+_DEAD: Final = {
+    "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
+    "seen_at": pl.Int64, "value": pl.Binary,
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class DeadRow:
+    """One dead letter, in the order of the lake's columns."""
+
+    cause: str
+    detail: str
+    topic: str
+    partition: int
+    offset: int
+    seen_at: int
+    value: bytes
+
+
+LakeItem = ShardResult | tuple[DeadRow, ...]
+"""What a lane is given; an empty tuple is a tick."""
+
+
+def dead_rows(batch: SourceBatch, topic: str) -> tuple[DeadRow, ...]:
+    """Turn what was refused into rows."""
+    return tuple(
+        DeadRow(r.letter.cause, r.letter.detail, topic, batch.partition, r.offset, batch.seen_at_ms, r.letter.value)
+        for r in batch.refused
+    )
+
+
+def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[str, pl.DataFrame]:
+    """Make an epoch's rows by table."""
+    items = list(items)
+    results = [item for item in items if isinstance(item, ShardResult)]
+    dead = list(chain.from_iterable(item for item in items if not isinstance(item, ShardResult)))
+    rows = {"dead_letters": pl.DataFrame(dead, schema=_DEAD, orient="row")} if dead else {}
+    if results:
+        joined = _joined(results)
+        rows |= {"events": joined.events, "scores": joined.scores, "vectors": _spread(joined.vectors, feature_names)}
+        rows["decisions"] = decisions_frame(joined.decisions)
+    return {table: frame for table, frame in rows.items() if frame.height}
+
+
+def _joined(results: list[ShardResult]) -> ShardResult:
+    """Make one result of many, so that each frame is made once."""
+    if len(results) == 1:
+        return results[0]
+    events = list(accumulate((len(r.outcomes) for r in results), initial=0))
+    processed = list(accumulate((len(r.processed) for r in results), initial=0))
+    return ShardResult(
+        batch=ShardBatch(
+            pl.concat([r.batch.events for r in results], rechunk=True),
+            results[0].batch.columns,  # no frame is made of these
+            results[0].batch.roles,
+        ),
+        outcomes=np.concatenate([r.outcomes for r in results]),
+        processed=np.concatenate([r.processed + start for r, start in zip(results, events, strict=False)]),
+        processed_scores=np.concatenate([r.processed_scores for r in results]),
+        verdicts=np.concatenate([r.verdicts for r in results]),
+        sampled=np.concatenate([r.sampled + start for r, start in zip(results, processed, strict=False)]),
+        sampled_vectors=np.concatenate([r.sampled_vectors for r in results]),
+        decisions=tuple(chain.from_iterable(r.decisions for r in results)),
+        model_version=results[0].model_version,
+    )
+
+
+def _spread(vectors: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFrame:
+    """Give each feature its column."""
+    if vectors.is_empty():
+        return vectors
+    columns = pl.DataFrame(vectors["vector"].to_numpy(), schema=list(feature_names), orient="row")
+    return vectors.drop("vector").hstack(columns)

@@ -1,0 +1,118 @@
+"""The lake as a sink: rows are staged with their epoch and published once that epoch is durable."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypedDict
+
+import polars as pl
+from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
+
+from detector.lake import LakeWriter
+from detector.settings import Settings
+from flows import metrics
+from flows.lake_rows import LakeItem, frames
+from flows.routing import part_key
+from flows.state import Deployment
+
+
+class LaneState(TypedDict):
+    """The last epoch a lane staged, and the last it had published by then."""
+
+    seq: int
+    published: int
+
+
+@dataclass(frozen=True, slots=True)
+class LakePlan:
+    """Where the lake is, and how this deployment writes it.
+
+    Lanes are fixed when a deployment begins, whatever the number of workers later; their names carry its id, so that
+    a deployment that begins anew never meets the files of the one before.
+    """
+
+    folder: Path
+    deployment: str
+    lanes: int
+    flush_seconds: float
+
+    @classmethod
+    def of(cls, settings: Settings, deployment: Deployment) -> LakePlan:
+        """Take the plan from the settings and what is fixed."""
+        return cls(settings.lake_dir, deployment.id, deployment.lanes, settings.lake_flush_seconds)
+
+    def lane(self, number: int) -> str:
+        """Name a lane."""
+        return f"{self.deployment}.{number}"
+
+
+class LakeSink(FixedPartitionedSink[LakeItem, LaneState]):
+    """Writes rows to the lane they are keyed by."""
+
+    def __init__(self, plan: LakePlan, feature_names: Sequence[str]) -> None:
+        self._plan = plan
+        self._feature_names = feature_names
+
+    def list_parts(self) -> list[str]:
+        """Name every lane."""
+        return [part_key(lane) for lane in range(self._plan.lanes)]
+
+    def part_fn(self, item_key: str) -> int:
+        """Read the lane off the key."""
+        return int(item_key)
+
+    def build_part(self, step_id: str, for_part: str, resume_state: LaneState | None) -> LakeLane:
+        """Take over a lane."""
+        del step_id
+        return LakeLane(self._plan, int(for_part), self._feature_names, resume_state)
+
+
+class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
+    """One lane. When Bytewax asks for a snapshot, the previous one is durable and this one is not."""
+
+    def __init__(self, plan: LakePlan, number: int, feature_names: Sequence[str], state: LaneState | None) -> None:
+        self._feature_names = feature_names
+        self._items: list[LakeItem] = []
+        self._writer = LakeWriter(plan.folder, plan.lane(number))
+        self._state: LaneState = state or {"seq": 0, "published": 0}
+        self._flush_seconds = plan.flush_seconds
+        self._flushed_at = time.monotonic()
+        self._writer.recover(self._state["seq"])
+
+    def write_batch(self, values: list[LakeItem]) -> None:
+        """Keep what came until the epoch ends."""
+        self._items.extend(values)
+
+    def snapshot(self) -> LaneState:
+        """Publish what is durable, when it is time, and stage the epoch that ends."""
+        durable, told = self._state["seq"], self._state["published"]
+        self._writer.forget(told)  # the state that says so is durable
+        published = told
+        if time.monotonic() >= self._flushed_at + self._flush_seconds:
+            published = durable
+            self._flushed_at = time.monotonic()
+            count_files(self._writer.publish(durable))
+        for table, frame in frames(self._items, self._feature_names).items():
+            self._writer.add(table, frame)
+        self._items = []
+        self._writer.stage(durable + 1)
+        self._state = {"seq": durable + 1, "published": published}
+        return self._state.copy()
+
+
+def finish(plan: LakePlan) -> None:
+    """Publish everything staged: called when every worker has ended well, and so everything is durable."""
+    for number in range(plan.lanes):
+        writer = LakeWriter(plan.folder, plan.lane(number))
+        writer.publish(writer.last_seq)
+        writer.forget(writer.last_seq)
+
+
+def count_files(files: tuple[Path, ...]) -> None:
+    """Count published files and their rows."""
+    for file in files:
+        rows = int(pl.scan_parquet(file, hive_partitioning=False).select(pl.len()).collect().item())
+        metrics.record_lake_file(file.parent.parent.name, rows)

@@ -1,0 +1,205 @@
+"""The launcher: holds the state folder, runs the workers, and starts them again when one dies."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Final
+
+from msgspec.structs import replace
+
+from detector.contract.errors import GillnetError, UsageError
+from detector.settings import Settings
+from flows import lake_sink, metrics_endpoint
+from flows.broker import EmbeddedBroker
+from flows.clients import ensure_topics
+from flows.lake_sink import LakePlan
+from flows.metrics_endpoint import MetricsEndpoint
+from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
+from flows.state import Deployment, locked, open_deployment, read_totals, write_totals
+from flows.tally import COUNTED
+from flows.workers import Cluster, Worker
+
+FAST_FAILURE_SECONDS: Final = 20.0
+FAST_FAILURES_MAX: Final = 5
+DRAIN_SECONDS: Final = 60.0
+_BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
+_LOOK_SECONDS: Final = 0.05
+_log = logging.getLogger(__name__)
+
+
+class WorkersFailedError(GillnetError):
+    """The workers died again and again."""
+
+
+class StoppedError(GillnetError):
+    """The run was ended before it had finished what it held."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunOptions:
+    """How to run, besides the settings."""
+
+    until_end: bool = False
+    verbose: bool = False
+    backfill: bool = False
+    """First fill the features of the state from the lake, if it has those of another catalogue, or none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """What is running, to be told to whoever started it."""
+
+    settings: Settings
+    metrics_url: str
+    partitions: int
+
+
+@contextmanager
+def embedded(settings: Settings) -> Iterator[Settings]:
+    """Run the embedded broker; its topics are gone with it, so the state is of this run alone.
+
+    A partition a worker is enough there, and the fewer the faster: a batch costs the same for one event as for many.
+    """
+    with EmbeddedBroker() as broker:
+        state_dir = settings.state_dir / f"embedded-{broker.port}"
+        try:
+            own = {"bootstrap_servers": broker.bootstrap_servers, "topic_partitions": settings.workers}
+            yield settings.model_copy(update={**own, "state_dir": state_dir})
+        finally:
+            shutil.rmtree(state_dir, ignore_errors=True)
+
+
+class Launcher:
+    """Runs one deployment on this machine until it is stopped, or to the end of the topic."""
+
+    def __init__(self, settings: Settings, options: RunOptions, started: Callable[[Started], None]) -> None:
+        self._settings = settings
+        self._options = options
+        self._tell = started
+        self._stop = threading.Event()
+        self._hurry = threading.Event()
+
+    def stop(self) -> None:
+        """Drain and stop; asked a second time, stop at once."""
+        if self._stop.is_set():
+            self._hurry.set()
+        self._stop.set()
+
+    def run(self) -> dict[str, int]:
+        """Run; what was counted since the last clean end."""
+        with ExitStack() as stack:
+            stack.enter_context(self._signals())
+            lock = stack.enter_context(locked(self._settings.state_dir))
+            topics = ensure_topics(self._settings)
+            deployment = open_deployment(self._settings, topics)
+            endpoint = metrics_endpoint.serve(self._settings)
+            stack.callback(endpoint.stop)
+            partitions = topics[self._settings.events_topic]
+            self._tell(Started(self._settings, endpoint.url, partitions))
+            plan = self._plan(deployment, partitions)
+            if self._options.backfill:
+                self._backfill(plan, endpoint, lock)
+            totals = self._supervise(plan, endpoint, lock)
+            lake_sink.finish(LakePlan.of(self._settings, deployment))
+            before = read_totals(self._settings)
+            write_totals(self._settings, totals)
+            return {name: totals.get(name, 0) - before.get(name, 0) for name in COUNTED}
+
+    def _plan(self, deployment: Deployment, partitions: int) -> Plan:
+        return Plan(
+            settings=self._settings.model_dump_json(),
+            deployment=deployment,
+            index=0,
+            addresses=(),
+            partitions=partitions,
+            until_end=self._options.until_end,
+            verbose=self._options.verbose,
+        )
+
+    def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> None:
+        """Let one process fill the state before any reads events; it changes all of the state or nothing."""
+        cluster = Cluster(replace(plan, backfill=True), 1, endpoint.environment, lock)
+        try:
+            reason = self._watch(cluster)
+        finally:
+            cluster.kill()
+        if reason is not None:
+            raise WorkersFailedError(f"the features were not filled, and the state is as it was: {reason}")
+
+    def _supervise(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> dict[str, int]:
+        """Run clusters until one ends well."""
+        failures = 0
+        while True:
+            cluster = Cluster(plan, self._settings.workers, endpoint.environment, lock)
+            try:
+                reason = self._watch(cluster)
+                if reason is None:
+                    return _sum(cluster)
+            finally:
+                cluster.kill()
+            lasted = time.monotonic() - cluster.started_at
+            failures = failures + 1 if lasted < FAST_FAILURE_SECONDS else 1
+            if failures >= FAST_FAILURES_MAX:
+                raise WorkersFailedError(f"the workers failed {failures} times in a row; the last time, {reason}")
+            pause = _BACKOFF_SECONDS[min(failures, len(_BACKOFF_SECONDS)) - 1]
+            _log.error("%s; all workers start again in %.1f s", reason, pause)
+            endpoint.worker_restarted()
+            time.sleep(pause)
+
+    def _watch(self, cluster: Cluster) -> str | None:
+        """Wait until the cluster ends; why it failed, or None when it ended well."""
+        draining_since: float | None = None
+        while not cluster.done():
+            dead = cluster.dead()
+            if dead is not None:
+                return _why(dead)
+            if self._stop.is_set() and draining_since is None:
+                draining_since = time.monotonic()
+                cluster.drain()
+            slow = draining_since is not None and time.monotonic() > draining_since + DRAIN_SECONDS
+            if self._hurry.is_set() or slow:
+                raise StoppedError("stopped before the workers had finished; the next start continues from here")
+            time.sleep(_LOOK_SECONDS)
+        return None
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            del number, frame
+            self.stop()
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _why(worker: Worker) -> str:
+    """Say why a worker died; raise when another start would only repeat it."""
+    if worker.code == WRONG_USAGE:
+        raise UsageError(worker.error or worker.reason())
+    if worker.code == CANNOT_CONTINUE:
+        raise GillnetError(worker.error or worker.reason())
+    return worker.reason()
+
+
+def _sum(cluster: Cluster) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for worker in cluster.workers:
+        total.update(worker.totals())
+    return dict(total)

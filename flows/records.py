@@ -1,0 +1,102 @@
+"""What is written to Kafka: decisions, scores and dead letters as records that can be known again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import msgspec
+import polars as pl
+from confluent_kafka import Message
+
+from detector.contract.decisions import Decision, encode
+from detector.contract.times import rfc3339, rfc3339_column
+from flows.batches import SourceBatch
+
+SCORE_SCHEMA = "gillnet.score/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A message to write, with the id that tells it from every other in its topic."""
+
+    id: str
+    key: bytes | None
+    value: bytes
+    headers: tuple[tuple[str, bytes], ...] = ()
+    decision: Decision | None = None
+    arrived_ms: int | None = None
+
+
+class _DecisionId(msgspec.Struct):
+    decision_id: str
+
+
+class _ScoreId(msgspec.Struct):
+    account_id: str
+    event_id: str
+
+
+_read_decision_id = msgspec.json.Decoder(_DecisionId).decode
+_read_score_id = msgspec.json.Decoder(_ScoreId).decode
+
+
+def decision_records(decisions: tuple[Decision, ...], arrived_ms: Mapping[str, int]) -> tuple[Record, ...]:
+    """Turn decisions into records."""
+    return tuple(
+        Record(
+            d.decision_id, d.account_id.encode(), encode(d),
+            decision=d, arrived_ms=arrived_ms.get(d.event_id or ""),
+        )
+        for d in decisions
+    )  # fmt: skip
+
+
+def decision_record_id(message: Message) -> str:
+    """Read a decision's id off its message."""
+    return _read_decision_id(message.value() or b"").decision_id
+
+
+def score_records(scores: pl.DataFrame) -> tuple[Record, ...]:
+    """Turn a frame of scores into records."""
+    values = scores.select(
+        pl.struct(
+            pl.lit(SCORE_SCHEMA).alias("schema"),
+            "event_id", "account_id",
+            rfc3339_column(scores["ts"]).alias("event_ts"), "score", "verdict", "model_version",
+        ).struct.json_encode()
+    ).to_series()  # fmt: skip
+    return tuple(
+        Record(f"{account}\x1f{event}", account.encode(), value.encode())
+        for account, event, value in zip(scores["account_id"], scores["event_id"], values, strict=True)
+    )
+
+
+def score_record_id(message: Message) -> str:
+    """Read a score's id off its message."""
+    found = _read_score_id(message.value() or b"")
+    return f"{found.account_id}\x1f{found.event_id}"
+
+
+def dead_letter_records(batch: SourceBatch, topic: str) -> Iterator[Record]:
+    """Turn what was refused into records: the bytes as they came, and why and where in the headers."""
+    for refused in batch.refused:
+        yield Record(
+            f"{topic}-{batch.partition}-{refused.offset}",
+            refused.key,
+            refused.letter.value,
+            (
+                ("cause", refused.letter.cause.encode()),
+                ("detail", refused.letter.detail.encode()),
+                ("topic", topic.encode()),
+                ("partition", str(batch.partition).encode()),
+                ("offset", str(refused.offset).encode()),
+                ("seen_at", rfc3339(batch.seen_at_ms).encode()),
+            ),
+        )
+
+
+def dead_letter_record_id(message: Message) -> str:
+    """Read off a dead letter's headers where it came from."""
+    headers: dict[str, bytes] = dict(message.headers() or ())  # type: ignore[arg-type]  # ours are all bytes
+    return "-".join(headers.get(name, b"").decode() for name in ("topic", "partition", "offset"))

@@ -1,0 +1,160 @@
+"""One worker process: ``python -m flows.worker``, its plan on stdin, its totals on stdout, logs on stderr."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+from importlib.metadata import version
+from typing import Final
+
+import msgspec
+from bytewax.recovery import RecoveryConfig
+from bytewax.testing import cluster_main
+
+from detector.contract.errors import GillnetError, UsageError
+from detector.contract.times import DAY_MS
+from detector.engine import AccountShard
+from detector.files import limits_from
+from detector.policy import policy_from
+from detector.settings import Settings
+from detector.warm import warm
+from features.catalogue import DEFAULT
+from features.entities import SharedEntities
+from features.specialise import specialise
+from flows import entity_shards, logs, metrics
+from flows.backfill import fill
+from flows.kafka_sink import KafkaSink, Target
+from flows.lake_sink import LakePlan, LakeSink
+from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
+from flows.reader import StreamError
+from flows.records import Record, dead_letter_record_id, decision_record_id, score_record_id
+from flows.shards import Judge, record_committed
+from flows.source import EventsSource, SourceOptions
+from flows.state import Deployment, recovery_dir
+from flows.stream import Routes, Sinks, build
+from flows.tally import Tally
+from models import default, folder
+
+_HOPELESS: Final = {UsageError: WRONG_USAGE, StreamError: CANNOT_CONTINUE}
+"""Errors that another start would only repeat, and the exit code that says so."""
+_log = logging.getLogger("flows.worker")
+
+
+def run(plan: Plan, draining: threading.Event) -> dict[str, int]:
+    """Run the flow until it ends or is drained; what it has counted."""
+    settings = Settings.model_validate_json(plan.settings)
+    warm()  # events wait for nothing that could be loaded before they are read
+    entity_shards.warm()
+    tally = Tally()
+    options = SourceOptions(plan.index, plan.until_end, draining, limits_from(settings))
+    source = EventsSource(settings, plan.partitions, options, tally)
+    judge = _judge(settings, plan)
+    flow = build(source, judge, _routes(plan.deployment), _sinks(settings, plan, tally), tally)
+    recovery = recovery_dir(settings)
+    cluster_main(  # type: ignore[no-untyped-call]  # untyped there
+        flow,
+        list(plan.addresses) if len(plan.addresses) > 1 else [],
+        plan.index,
+        epoch_interval=timedelta(seconds=settings.epoch_seconds),
+        recovery_config=RecoveryConfig(str(recovery), backup_interval=timedelta(0)),  # type: ignore[no-untyped-call]  # likewise
+    )
+    source.close()
+    return tally.totals()
+
+
+def _judge(settings: Settings, plan: Plan) -> Judge:
+    model = default() if settings.model_dir is None else folder.load(settings.model_dir)
+    policy = policy_from(settings, model.thresholds)
+    metrics.record_build(version("gillnet"), model.version)
+    lateness_ms, ttl_ms = round(settings.lateness_seconds * 1000), round(settings.account_ttl_days * DAY_MS)
+
+    def new_shard() -> AccountShard:
+        return AccountShard(DEFAULT, model, policy, lateness_ms, settings.lake_vectors_share, ttl_ms)
+
+    sources = min(len(plan.addresses), plan.partitions)  # Bytewax gives partition i to worker i % workers
+    fixed = plan.deployment
+    return Judge(
+        specialise(DEFAULT).plan,
+        new_shard, fixed.shards,
+        lambda: SharedEntities(lateness_ms), fixed.entity_shards,
+        sources,
+    )  # fmt: skip
+
+
+def _routes(deployment: Deployment) -> Routes:
+    return Routes(
+        deployment.events_topic,
+        deployment.decisions_partitions,
+        deployment.dead_letters_partitions,
+        deployment.scores_partitions,
+        deployment.lanes,
+    )
+
+
+def _sinks(settings: Settings, plan: Plan, tally: Tally) -> Sinks:
+    fixed = plan.deployment
+
+    def sink(target: Target) -> KafkaSink:
+        return KafkaSink(settings, target, range(plan.index, target.partitions, len(plan.addresses)))
+
+    decisions = Target(
+        settings.decisions_topic, fixed.decisions_partitions, decision_record_id,
+        tally.decisions.__setitem__, _decisions_committed,
+    )  # fmt: skip
+    dead = Target(settings.dead_letters_topic, fixed.dead_letters_partitions, dead_letter_record_id, _ignore, _ignore)
+    scores = Target(settings.scores_topic, fixed.scores_partitions, score_record_id, _ignore, _ignore)
+    return Sinks(
+        sink(decisions),
+        sink(dead),
+        LakeSink(LakePlan.of(settings, fixed), DEFAULT.names),
+        sink(scores) if settings.publish_scores else None,
+    )
+
+
+def _decisions_committed(records: Sequence[Record], seconds: float) -> None:
+    metrics.record_transaction([r.decision for r in records if r.decision is not None], seconds)
+    record_committed([r.arrived_ms for r in records if r.arrived_ms is not None])
+
+
+def _ignore(first: object, second: object) -> None:
+    del first, second
+
+
+def _known_cause(error: BaseException) -> GillnetError | None:
+    """Find our own error under what Bytewax wraps around it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, GillnetError):
+            return cause
+        cause = cause.__cause__ or cause.__context__
+    return None
+
+
+def main() -> int:
+    """Read the plan, run, and write the totals."""
+    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    report = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print there; the report stays clean
+    logs.start(f"worker-{plan.index}", plan.verbose)
+    draining = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: draining.set())
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the launcher
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held back until we could listen
+    try:
+        totals = (fill if plan.backfill else run)(plan, draining)
+    except BaseException as error:  # noqa: BLE001 - the process ends here, whatever it was, and says why
+        known = _known_cause(error)
+        _log.critical(f"{FAILED}: %s", known or f"{type(error).__name__}: {error}", exc_info=None if known else error)
+        return next((code for kind, code in _HOPELESS.items() if isinstance(known, kind)), 1)
+    with report:
+        report.write(msgspec.json.encode(totals))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The card: what a model was trained on, how well it does, and where it ends, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models import metrics
+from models.folder import PLOTS
+from models.split import STRATIFIED, Side
+from models.thresholds import flagged_share
+
+if TYPE_CHECKING:
+    from models.folder import Manifest
+    from models.history import Accounts, Trace
+    from models.metrics import Metrics
+    from models.split import Split
+    from models.training import Fitted, Options
+
+_TOP: Final = 15
+Measure = Callable[[NDArray[np.bool_], NDArray[np.float64]], float | None]
+_INTERVALS: Final[dict[str, Measure]] = {
+    "AUC": metrics.auc,
+    "average precision": metrics.average_precision,
+    "Brier score": lambda is_bot, scores: float(np.mean((scores - is_bot) ** 2)),
+    "expected calibration error": metrics.expected_calibration_error,
+    "recall at 1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.01),
+    "recall at 0.1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.001),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """All a card reports on."""
+
+    manifest: Manifest
+    fitted: Fitted
+    accounts: Accounts
+    split: Split
+    trace: Trace
+    tested: Metrics
+    events_min: int
+    synthetic: bool
+    options: Options
+
+
+def write_card(results: Results) -> str:
+    """Write the card in Markdown."""
+    sections = (_head, _data, _quality, _thresholds, _features, _limits)
+    return "\n\n".join(section(results) for section in sections) + "\n"
+
+
+def _head(results: Results) -> str:
+    manifest = results.manifest
+    method = type(results.fitted.calibration).__name__
+    lines = [
+        f"# Model {manifest.version}",
+        "",
+        f"LightGBM, {results.fitted.rounds} trees over {len(manifest.features)} features "
+        f"(catalogue {manifest.catalogue}), calibrated with {method} regression; seed {results.options.seed}.",
+    ]
+    if results.synthetic:
+        lines += [
+            "",
+            "**Trained on synthetic data only.** The accounts, their behaviour and the truth about them were made up "
+            "by a simulator. Every figure below is about the simulator; none says how well this model does on a real "
+            "platform. Train on your own labels before it decides about people.",
+        ]
+    return "\n".join(lines)
+
+
+def _data(results: Results) -> str:
+    rows = []
+    for side in Side:
+        on = results.split.on(side)
+        humans, bots = int((on & ~results.accounts.is_bot).sum()), int((on & results.accounts.is_bot).sum())
+        rows.append([side.name.lower(), humans, bots, int(results.accounts.events[on].sum())])
+    if results.split.method == STRATIFIED:
+        how = (
+            "Sides were drawn at random with equal proportions of bots: by time, one side would have held fewer than "
+            "three accounts of a class. Figures are less strict than with a split by time."
+        )
+    else:
+        how = "Accounts are ordered by when they were first seen, campaigns by the mean of theirs: oldest to newest."
+    training = results.manifest.training
+    return "\n\n".join(
+        [
+            "## Data",
+            f"{training['labelled_accounts']:,} labelled accounts with events "
+            f"({training['labels_without_events']:,} labels without), {training['events']:,} events from "
+            f"{training['first_event']} to {training['last_event']}; {training['points']:,} vectors, taken after "
+            f"{_and(training['points_after'])} events of an account and after its last. Accounts count equally, "
+            "however many vectors they give.",
+            f"{how} No account is on two sides, and no campaign (where labels name campaigns).",
+            _table(["side", "humans", "bots", "events"], rows),
+        ]
+    )
+
+
+def _quality(results: Results) -> str:
+    on = results.split.on(Side.TEST)
+    is_bot, scores = results.accounts.is_bot[on], results.trace.final(len(results.accounts))[on]
+    rng = np.random.default_rng(results.options.seed)
+    rows: list[list[Any]] = []
+    for name, metric in _INTERVALS.items():
+        interval = metrics.bootstrap(is_bot, scores, metric, rng, results.options.resamples)
+        rows.append([name, _number(metric(is_bot, scores)), _range(interval)])
+    tested = results.tested
+    flagged = [
+        ["precision", _number(tested.precision)],
+        ["recall", _number(tested.recall)],
+        ["F1", _number(tested.f1)],
+        ["median events until a bot is flagged", _number(tested.median_events_to_flag)],
+        ["median seconds until a bot is flagged", _number(tested.median_seconds_to_flag)],
+    ]
+    pictures = " ".join(f"![{name}]({PLOTS}/{name}.png)" for name in ("precision_recall", "reliability", "scores"))
+    return "\n\n".join(
+        [
+            "## Quality on the test accounts",
+            "By the score after an account's last event; intervals are 95 % over resampled accounts.",
+            _table(["measure", "value", "interval"], rows),
+            f"As the stream judges: flagged once the score after any event, from the {results.events_min}th on, "
+            f"reaches the review threshold {tested.threshold:.4f}.",
+            _table(["measure", "value"], flagged),
+            pictures,
+        ]
+    )
+
+
+def _thresholds(results: Results) -> str:
+    highest = results.trace.highest(len(results.accounts), results.events_min)
+    is_bot = results.accounts.is_bot
+    held, tested = results.split.on(Side.VALIDATION), results.split.on(Side.TEST)
+    rows = [
+        [
+            step,
+            f"{threshold.score:.4f}",
+            _percent(threshold.false_positive_rate),
+            _percent(flagged_share(highest[held & ~is_bot], threshold.score)),
+            _percent(flagged_share(highest[tested & ~is_bot], threshold.score)),
+            _percent(flagged_share(highest[tested & is_bot], threshold.score)),
+        ]
+        for step, threshold in results.manifest.thresholds.items()
+    ]
+    humans = int((held & ~is_bot).sum())
+    return "\n\n".join(
+        [
+            "## Thresholds",
+            f"Chosen on {humans:,} human accounts of the validation side, by the highest score each ever had. One "
+            f"account there is {_percent(1 / max(humans, 1))}: a stricter rate than that allows none, so its threshold "
+            "lies just above the highest score seen. No threshold lies below the one before it, nor below the "
+            "probability its verdict asks for.",
+            _table(["verdict", "from score", "wanted at most", "validation humans", "test humans", "test bots"], rows),
+        ]
+    )
+
+
+def _features(results: Results) -> str:
+    gains = results.fitted.gains
+    order = [i for i in np.argsort(-gains, kind="stable")[:_TOP].tolist() if gains[i] > 0]
+    rows = [[f"`{results.manifest.features[i]}`", _percent(float(gains[i]))] for i in order]
+    return "\n\n".join(["## What weighs most", _table(["feature", "share of gain"], rows)])
+
+
+def _limits(results: Results) -> str:
+    limits = [
+        "Features are computed from an account's events up to the moment of the score and nothing later, by the "
+        "engine that runs on the stream. Labels are taken as true whenever they were given.",
+        "The share of bots among the labels is taken for the share on the platform; where it differs, scores are "
+        "shifted, and thresholds keep their meaning only as rates among humans like those labelled.",
+        "An account that behaves unlike any labelled one can score anything.",
+        "Thresholds hold for people like those in the data. Measure again where habits differ: new countries, "
+        "new features of the platform, holidays.",
+    ]
+    if not results.accounts.is_bot.sum() >= 100:
+        limits.append("There are fewer than 100 bots: read the intervals, not the values.")
+    if results.synthetic:
+        limits.append("Synthetic data only: nothing here was ever measured on people.")
+    return "\n".join(["## Limits", "", *(f"- {limit}" for limit in limits)])
+
+
+def _table(heading: list[str], rows: list[list[Any]]) -> str:
+    cells = [heading, ["---"] * len(heading), *rows]
+    return "\n".join("| " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in row) + " |" for row in cells)
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:,.4f}" if abs(value) < 10 else f"{value:,.0f}"
+
+
+def _range(interval: tuple[float, float] | None) -> str:
+    return "none" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _and(numbers: list[int]) -> str:
+    return ", ".join(str(number) for number in numbers)

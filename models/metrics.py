@@ -1,0 +1,121 @@
+"""Metrics: how well scores tell bots from humans, account by account."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import numpy as np
+from sklearn import config_context
+from sklearn.metrics import (
+    average_precision_score,
+    brier_score_loss,
+    precision_recall_fscore_support,
+    roc_auc_score,
+    roc_curve,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from models.history import Accounts, Trace
+
+BINS: Final = 10
+"""Equal slices of [0, 1] over which the expected calibration error is taken."""
+
+
+class Metrics(msgspec.Struct, frozen=True, kw_only=True):
+    """How well a model does on labelled accounts; None where the labels cannot say, such as with one class.
+
+    ``auc`` to ``ece`` and the recalls at a false positive rate judge an account by its score after its last
+    event. ``precision`` to ``median_seconds_to_flag`` judge it as the stream does: flagged for good once its
+    score reaches ``threshold``, from the event on at which accounts are first judged.
+    """
+
+    auc: float | None
+    average_precision: float | None
+    brier: float
+    ece: float
+    threshold: float
+    precision: float
+    recall: float | None
+    f1: float
+    recall_at_fpr_1pct: float | None
+    recall_at_fpr_0_1pct: float | None
+    median_events_to_flag: float | None
+    median_seconds_to_flag: float | None
+    n: int
+    positives: int
+
+
+def measure(accounts: Accounts, trace: Trace, threshold: float, events_min: int) -> Metrics:
+    """Measure a model by the scores it gave along the accounts' histories."""
+    is_bot, scores = accounts.is_bot, trace.final(len(accounts))
+    first = trace.first_at(threshold, len(accounts), events_min)
+    precision, recall, f1, _ = precision_recall_fscore_support(is_bot, first >= 0, average="binary", zero_division=0)
+    caught = first[is_bot & (first >= 0)]
+    seconds = (trace.ts[caught] - accounts.first_ms[trace.account[caught]]) / 1000
+    return Metrics(
+        auc=auc(is_bot, scores),
+        average_precision=average_precision(is_bot, scores),
+        brier=float(brier_score_loss(is_bot, scores)),
+        ece=expected_calibration_error(is_bot, scores),
+        threshold=threshold,
+        precision=float(precision),
+        recall=float(recall) if is_bot.any() else None,
+        f1=float(f1),
+        recall_at_fpr_1pct=recall_at_fpr(is_bot, scores, 0.01),
+        recall_at_fpr_0_1pct=recall_at_fpr(is_bot, scores, 0.001),
+        median_events_to_flag=float(np.median(trace.nth[caught])) if len(caught) else None,
+        median_seconds_to_flag=float(np.median(seconds)) if len(caught) else None,
+        n=len(accounts),
+        positives=int(is_bot.sum()),
+    )
+
+
+def auc(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
+    """Return the area under the ROC curve."""
+    return float(roc_auc_score(is_bot, scores)) if _both(is_bot) else None
+
+
+def average_precision(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:
+    """Return the area under the precision-recall curve."""
+    return float(average_precision_score(is_bot, scores)) if is_bot.any() else None
+
+
+def recall_at_fpr(is_bot: NDArray[np.bool_], scores: NDArray[np.float64], fpr_max: float) -> float | None:
+    """Return the highest share of bots caught while at most ``fpr_max`` of the humans are."""
+    if not _both(is_bot):
+        return None
+    fpr, tpr, _ = roc_curve(is_bot, scores, drop_intermediate=False)
+    return float(tpr[fpr <= fpr_max].max())
+
+
+def expected_calibration_error(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Return the mean distance between score and share of bots over equal slices of the score."""
+    slices = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(slices, scores - is_bot, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(scores))
+
+
+def bootstrap(
+    is_bot: NDArray[np.bool_],
+    scores: NDArray[np.float64],
+    metric: Callable[[NDArray[np.bool_], NDArray[np.float64]], float | None],
+    rng: np.random.Generator,
+    resamples: int,
+) -> tuple[float, float] | None:
+    """Return a metric's 95 % interval over resampled accounts; None where it has no value."""
+    picks = (rng.integers(0, len(is_bot), len(is_bot)) for _ in range(resamples))
+    with config_context(assume_finite=True, skip_parameter_validation=True):  # as slow as the metrics themselves
+        values = [value for pick in picks if (value := metric(is_bot[pick], scores[pick])) is not None]
+    if not values:
+        return None
+    low, high = np.quantile(values, [0.025, 0.975])
+    return float(low), float(high)
+
+
+def _both(is_bot: NDArray[np.bool_]) -> bool:
+    return bool(is_bot.any() and not is_bot.all())

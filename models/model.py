@@ -1,0 +1,76 @@
+"""A model: trees, calibration and thresholds; what scores and explains feature vectors."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from models.calibration import Calibration
+from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+STEPS: Final = ("review", "challenge", "limit", "block")
+"""The verdicts a threshold stands before, from mild to severe."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Model:
+    """Scores vectors of its own features, in their order, as calibrated bot probabilities.
+
+    Its trees run compiled; LightGBM is loaded only to explain, or where ``fallback`` says the trees do not compile.
+    """
+
+    version: str
+    feature_names: tuple[str, ...]
+    thresholds: dict[str, float]
+    calibration: Calibration
+    model_text: str = field(repr=False)
+
+    def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return calibrated bot probabilities, shape (n,), of vectors of shape (n, F)."""
+        return self.calibration.probabilities(self.raw_scores(vectors))
+
+    def raw_scores(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the trees' sums in log-odds, before calibration."""
+        if isinstance(self._trees, CompiledTrees):
+            return self._trees.raw_scores(vectors)
+        return self._predict(vectors, raw_score=True)
+
+    def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each feature's contribution in log-odds (SHAP values), shape (n, F)."""
+        return self._predict(vectors, pred_contrib=True)[:, :-1]  # the last column is the bias
+
+    @property
+    def fallback(self) -> str | None:
+        """Why the trees do not run compiled; None when they do."""
+        return self._trees.reason if isinstance(self._trees, NotCompiled) else None
+
+    @cached_property
+    def _trees(self) -> CompiledTrees | NotCompiled:
+        trees = compile_trees(self.model_text)
+        if isinstance(trees, NotCompiled):
+            _log.warning("model %s scores slowly, with LightGBM's predict: %s", self.version, trees.reason)
+        return trees
+
+    @cached_property
+    def _booster(self) -> Any:  # noqa: ANN401  # LightGBM is imported late, and carries no types
+        import lightgbm  # seconds to import, and scoring does without
+
+        return lightgbm.Booster(model_str=self.model_text)
+
+    def _predict(self, vectors: NDArray[np.float64], **how: bool) -> NDArray[np.float64]:
+        width = len(self.feature_names)
+        if vectors.ndim != 2 or vectors.shape[1] != width:
+            msg = f"the model takes rows of {width} features, got an array of shape {vectors.shape}"
+            raise ValueError(msg)
+        if not len(vectors):
+            return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
+        return np.asarray(self._booster.predict(vectors, num_threads=1, **how), np.float64)

@@ -1,0 +1,94 @@
+"""The doctor finds what is wrong, says what to do, and changes nothing."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from detector import cli
+from detector.cli.checks import Finding, Level, examine
+from detector.settings import Settings
+from flows.broker import EmbeddedBroker, free_port
+from flows.clients import ensure_topics
+from flows.state import locked, open_deployment
+
+
+def run(*args):
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(args))
+    return stop.value.code
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Keep gillnet.toml and relative paths out of the way."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def broker():
+    with EmbeddedBroker() as running:
+        yield running.bootstrap_servers
+
+
+def findings(settings: Settings) -> dict[str, list[Finding]]:
+    found: dict[str, list[Finding]] = {}
+    for finding in examine(settings):
+        found.setdefault(finding.check, []).append(finding)
+    return found
+
+
+def test_all_is_well_with_a_broker_and_its_topics(broker, capsys):
+    ensure_topics(Settings(bootstrap_servers=broker))
+    assert run("doctor", "--bootstrap-servers", broker, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert {finding["check"] for finding in found} >= {"settings", "model", "state", "lake", "disk", "broker", "topics"}
+    assert [finding for finding in found if finding["level"] == "fail"] == []
+
+
+def test_without_a_broker_it_fails_and_says_what_to_do(capsys):
+    assert run("doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}") == 1
+    shown = capsys.readouterr().out
+    assert "fail  broker" in shown
+    assert "→ start it" in shown
+
+
+def test_a_topic_that_is_missing_is_a_warning(broker):
+    found = findings(Settings(bootstrap_servers=broker, events_topic="not-made-yet"))
+    assert found["topics"][0].level is Level.WARN
+    assert found["topics"][0].found == "not-made-yet (events) does not exist"
+
+
+def test_state_that_does_not_fit_the_settings_fails(broker):
+    settings = Settings(bootstrap_servers=broker)
+    with locked(settings.state_dir):
+        open_deployment(settings, ensure_topics(settings))
+        assert "in use by process" in findings(settings)["state"][-1].found
+    assert "not in use" in findings(settings)["state"][-1].found
+    worst = findings(settings.model_copy(update={"shards": 8}))["state"][-1]
+    assert worst.level is Level.FAIL
+    assert "shards" in worst.found + (worst.advice or "")
+
+
+def test_a_variable_that_sets_nothing_is_a_warning(broker, monkeypatch):
+    monkeypatch.setenv("GILLNET_WORKRES", "2")
+    found = findings(Settings(bootstrap_servers=broker))["settings"]
+    assert [f.level for f in found] == [Level.OK, Level.WARN]
+
+
+def test_a_model_that_cannot_be_loaded_fails(broker):
+    assert findings(Settings(bootstrap_servers=broker, model_dir=Path("nowhere")))["model"][0].level is Level.FAIL
+
+
+def test_a_broken_file_in_the_lake_fails_and_is_named(broker):
+    day = Path("lake/events/date=2026-01-05")
+    day.mkdir(parents=True)
+    (day / "part-0.parquet").write_bytes(b"PAR1 and nothing more")
+    worst = findings(Settings(bootstrap_servers=broker))["lake"][-1]
+    assert worst.level is Level.FAIL
+    assert "part-0.parquet" in (worst.advice or "")
+
+
+def test_a_lake_that_is_no_folder_fails(broker):
+    Path("lake").write_text("a file")
+    assert findings(Settings(bootstrap_servers=broker))["lake"][0].level is Level.FAIL

@@ -1,0 +1,214 @@
+"""Training replays history point in time, gives the same bytes each time, and works on little data."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from detector import cli
+from detector.contract.errors import UsageError
+from detector.contract.events import EVENT_SCHEMA
+from detector.contract.labels import LABELS_SCHEMA
+from detector.histories import Recipe, collect, score_history
+from detector.training import evaluate, train
+from models.folder import load
+from models.training import Options
+
+CONTRACT = [
+    *("auc", "average_precision", "brier", "ece", "threshold", "precision", "recall", "f1"),
+    *("recall_at_fpr_1pct", "recall_at_fpr_0_1pct", "median_events_to_flag", "median_seconds_to_flag"),
+    *("n", "positives"),
+]
+RECIPE = Recipe(options=Options(rounds=20, resamples=20))
+
+
+def platform(bots: int = 20, humans: int = 60, seed: int = 0) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Make bots that write every few seconds and humans that take minutes, one in three like the others."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for number in range(bots + humans):
+        hasty = (number < bots) != (number % 3 == 0 and rng.random() < 0.5)
+        at = 1_760_000_000_000 + number * 7_919_000 % 50_000_000
+        for nth in range(int(rng.integers(6, 30))):
+            at += int(rng.exponential(4_000 if hasty else 200_000)) + 1
+            rows.append((f"{number}-{nth}", "message", f"a{number:03}", at, f"hi {rng.integers(3)}"))
+    named = ["event_id", "type", "account_id", "ts", "text"]
+    events = pl.DataFrame(rows, schema=named, orient="row").sort("ts", "event_id")
+    empty = [pl.lit(None, kind).alias(name) for name, kind in EVENT_SCHEMA.items() if name not in named]
+    labels = {
+        "account_id": [f"a{n:03}" for n in range(bots + humans)],
+        "label": [n < bots for n in range(bots + humans)],
+    }
+    missing = [pl.lit(None, kind).alias(name) for name, kind in LABELS_SCHEMA.items() if name not in labels]
+    known = pl.DataFrame(labels).cast({"label": pl.Int8}).with_columns(missing).select(list(LABELS_SCHEMA))
+    return events.with_columns(empty).select(list(EVENT_SCHEMA)), known
+
+
+def batches(events: pl.DataFrame, size: int = 300) -> Callable[[], Iterator[pl.DataFrame]]:
+    return lambda: events.iter_slices(size)
+
+
+EVENTS, LABELS = platform()
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("model")
+    train(batches(EVENTS), LABELS, folder, RECIPE)
+    return folder
+
+
+def test_a_vector_knows_nothing_of_what_came_later() -> None:
+    whole = collect(batches(EVENTS)(), LABELS, RECIPE)
+    for nth in (5, 10):
+        after = pl.col("event_id").cum_count().over("account_id")
+        cut = collect(batches(EVENTS.filter(after <= nth))(), LABELS, RECIPE)
+        early, late = (points.vectors[points.nth == nth] for points in (cut.points, whole.points))
+        assert np.array_equal(early, late, equal_nan=True)
+
+
+@settings(max_examples=10, deadline=None)
+@given(size=st.integers(1, 2000))
+def test_how_events_are_batched_changes_nothing(size: int) -> None:
+    few = EVENTS.head(400)
+    one, many = collect(batches(few, 400)(), LABELS, RECIPE), collect(batches(few, size)(), LABELS, RECIPE)
+    assert one.summary == many.summary
+    assert np.array_equal(one.points.vectors, many.points.vectors, equal_nan=True)
+
+
+def test_vectors_are_taken_at_the_points_and_at_the_end() -> None:
+    history = collect(batches(EVENTS)(), LABELS, RECIPE)
+    for account in range(len(history.accounts)):
+        nth = history.points.nth[history.points.account == account].tolist()
+        total = int(history.accounts.events[account])
+        assert nth == sorted({n for n in RECIPE.points_after if n <= total} | {total})
+
+
+def test_duplicates_count_once_and_unlabelled_accounts_not_at_all() -> None:
+    twice = pl.concat([EVENTS, EVENTS.head(50)])
+    some = LABELS.filter(pl.col("account_id") != "a001")
+    history = collect(batches(twice)(), some, RECIPE)
+    assert history.summary["events"] == len(EVENTS)
+    assert history.accounts.events.sum() == len(EVENTS.filter(pl.col("account_id") != "a001"))
+
+
+def test_labels_without_events_are_counted_and_left_out() -> None:
+    more = pl.concat([LABELS, LABELS.head(1).with_columns(account_id=pl.lit("ghost"))])
+    history = collect(batches(EVENTS)(), more, RECIPE)
+    assert (len(history.accounts), history.summary["labels_without_events"]) == (len(LABELS), 1)
+
+
+def test_the_same_data_and_seed_give_the_same_bytes(trained: Path, tmp_path: Path) -> None:
+    train(batches(EVENTS, 77), LABELS.reverse(), tmp_path, RECIPE)
+    files = sorted(path.relative_to(trained) for path in trained.rglob("*") if path.is_file())
+    assert [str(file) for file in files] == [
+        "card.md", "model.json", "model.txt", "plots/precision_recall.png", "plots/reliability.png", "plots/scores.png",
+    ]  # fmt: skip
+    for file in files:
+        assert (trained / file).read_bytes() == (tmp_path / file).read_bytes()
+
+
+def test_another_seed_gives_another_model(trained: Path, tmp_path: Path) -> None:
+    train(batches(EVENTS), LABELS, tmp_path, Recipe(options=Options(rounds=20, seed=9, resamples=20)))
+    assert load(tmp_path).version != load(trained).version
+
+
+def test_accounts_of_a_campaign_named_in_a_column_or_note_share_a_group() -> None:
+    by_column = LABELS.with_columns(campaign=pl.when(pl.col("label") == 1).then(pl.lit("c1")))
+    by_note = LABELS.with_columns(note=pl.when(pl.col("label") == 1).then(pl.lit("campaign c1")))
+    for labels in (by_column, by_note):
+        with pytest.raises(UsageError, match="several campaigns, got 1"):
+            train(batches(EVENTS), labels, Path("never written"), RECIPE)
+
+
+def test_chosen_features_are_all_the_model_reads(tmp_path: Path) -> None:
+    recipe = Recipe(features=("gap_*", "events_count_1h"), options=Options(rounds=5, resamples=5))
+    train(batches(EVENTS), LABELS, tmp_path, recipe)
+    names = load(tmp_path).feature_names
+    assert "events_count_1h" in names
+    assert all(name.startswith("gap_") or name == "events_count_1h" for name in names)
+    assert evaluate(batches(EVENTS)(), LABELS, load(tmp_path), RECIPE).n == len(LABELS)
+
+
+def test_a_pattern_that_names_no_feature_lists_the_known_ones() -> None:
+    with pytest.raises(UsageError, match=r"got nonsense_.*; known: .*events_count_1m"):
+        Recipe(features=("nonsense_*",)).columns()
+
+
+def test_too_few_labels_say_how_many_are_needed() -> None:
+    with pytest.raises(UsageError, match=r"at least 10 bots .* got 5 and 60"):
+        train(batches(EVENTS), LABELS.tail(65), Path("never written"), RECIPE)
+
+
+@pytest.mark.parametrize("part", [LABELS.with_columns(account_id=pl.lit("nobody")).head(1), LABELS.head(0)])
+def test_labels_of_nobody_seen_are_refused(trained: Path, part: pl.DataFrame) -> None:
+    with pytest.raises(UsageError, match="events of labelled accounts, got none"):
+        collect(batches(EVENTS)(), part, RECIPE)
+    with pytest.raises(UsageError, match="events of labelled accounts, got none"):
+        evaluate(batches(EVENTS)(), part, load(trained), RECIPE)
+
+
+def test_every_event_is_scored_as_the_model_scores_its_vector(trained: Path) -> None:
+    history, model = collect(batches(EVENTS)(), LABELS, RECIPE), load(trained)
+    trace = score_history(batches(EVENTS)(), history.ids, model, RECIPE)
+    ends = history.points.nth == history.accounts.events[history.points.account]
+    assert len(trace.score) == len(EVENTS)
+    assert np.array_equal(trace.final(len(history.accounts)), model.score(history.points.vectors[ends]))
+
+
+def test_the_card_holds_the_split_the_figures_and_the_limits(trained: Path) -> None:
+    card = (trained / "card.md").read_text()
+    for part in (
+        "## Data",
+        "| validation |",
+        "AUC",
+        "recall at 1 % false positives",
+        "## Limits",
+        "fewer than 100 bots",
+    ):
+        assert part in card
+    assert "synthetic" not in card.lower()
+
+
+def run(*args: str) -> object:
+    with pytest.raises(SystemExit) as stop:
+        cli.main(list(args))
+    return stop.value.code
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    EVENTS.select("event_id", "type", "account_id", "ts", "text").write_ndjson(tmp_path / "events.jsonl")
+    LABELS.select("account_id", "label").write_csv(tmp_path / "labels.csv")
+    return {
+        "events": str(tmp_path / "events.jsonl"),
+        "labels": str(tmp_path / "labels.csv"),
+        "out": str(tmp_path / "m"),
+    }
+
+
+def test_the_commands_train_and_evaluate(files: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    given = ("--events", files["events"], "--labels", files["labels"])
+    assert run("train", *given, "--output", files["out"], "--rounds", "10", "--json") == 0
+    summary = json.loads(capsys.readouterr().out)
+    assert summary["version"] == load(Path(files["out"])).version
+    assert run("evaluate", "--model", files["out"], *given, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert list(found) == CONTRACT
+    assert (found["n"], found["positives"]) == (80, 20)
+    assert run("evaluate", "--model", files["out"], *given) == 0
+    assert "share of bots" in capsys.readouterr().out
+
+
+def test_wrong_usage_ends_with_2(files: dict[str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = ("--labels", files["labels"])
+    assert run("train", "--events", "-", *labels, "--output", files["out"]) == 2
+    assert run("evaluate", "--model", str(tmp_path / "none"), "--events", files["events"], *labels) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert "give a file" in errors[0]
+    assert "expected a model folder" in errors[1]

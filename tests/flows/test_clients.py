@@ -1,0 +1,41 @@
+"""Kafka clients by themselves."""
+
+import logging
+import time
+
+import pytest
+from confluent_kafka import TopicPartition
+
+from detector.settings import load_settings
+from flows import clients
+from flows.broker import EmbeddedBroker
+from flows.clients import consumer, ensure_topics
+
+
+def test_a_broker_that_goes_away_is_said_once_not_thirty_times_a_second(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+):
+    # The log is the process's own: tests before this one may have said the same within the quiet time.
+    monkeypatch.setattr(clients, "_log_error", clients._ErrorLog())
+    with EmbeddedBroker() as own:
+        settings = load_settings(bootstrap_servers=own.bootstrap_servers)
+        ensure_topics(settings)
+        client = consumer(settings)
+        client.assign([TopicPartition(settings.events_topic, 0, 0)])
+        client.consume(10, 0.5)
+    with caplog.at_level(logging.WARNING):
+        until = time.monotonic() + 2
+        while time.monotonic() < until:
+            client.consume(10, 0.1)
+    client.close()
+    assert 1 <= len(caplog.records) <= 3
+
+
+def test_an_interrupt_while_a_client_is_made_is_an_interrupt():
+    def interrupted(_: dict[str, object]) -> None:
+        raise TypeError(
+            "expected configuration property name as type unicode string"
+        )  # what confluent_kafka makes of it
+
+    with pytest.raises(KeyboardInterrupt):
+        clients._made(load_settings(), interrupted, {})
