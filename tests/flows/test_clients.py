@@ -2,9 +2,10 @@
 
 import logging
 import time
+from collections.abc import Callable
 
 import pytest
-from confluent_kafka import TopicPartition
+from confluent_kafka import Consumer, TopicPartition
 
 from detector.settings import load_settings
 from flows import clients
@@ -24,9 +25,8 @@ def test_a_broker_that_goes_away_is_said_once_not_thirty_times_a_second(
         client.assign([TopicPartition(settings.events_topic, 0, 0)])
         client.consume(10, 0.5)
     with caplog.at_level(logging.WARNING):
-        until = time.monotonic() + 2
-        while time.monotonic() < until:
-            client.consume(10, 0.1)
+        _consume_until(client, lambda: bool(caplog.records), seconds=60)
+        _consume_until(client, lambda: False, seconds=2)
     client.close()
     assert 1 <= len(caplog.records) <= 3
 
@@ -39,3 +39,9 @@ def test_an_interrupt_while_a_client_is_made_is_an_interrupt():
 
     with pytest.raises(KeyboardInterrupt):
         clients._made(load_settings(), interrupted, {})
+
+
+def _consume_until(client: Consumer, done: Callable[[], bool], seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until and not done():
+        client.consume(10, 0.1)
