@@ -1,0 +1,1 @@
+"""What messages say: normalised text, contact details, near duplicates."""
