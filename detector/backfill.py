@@ -16,6 +16,7 @@ import duckdb
 import numpy as np
 import polars as pl
 
+from detector import verdicts
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import OUTCOMES
 from detector.policy import new_standings
@@ -86,7 +87,7 @@ class Filled:
             self.changed += int((_OUTCOMES[outcomes] != batch.events["outcome"]).sum())
         self.events += len(events)
 
-    def features(self, shard: int) -> dict[str, NDArray[np.generic]]:
+    def features(self, shard: int) -> dict[str, NDArray[Any]]:
         """Give a shard's features, as `AccountFeatures.restore` takes them."""
         return self._accounts[shard].snapshot()
 
@@ -94,7 +95,7 @@ class Filled:
         """Give a shard's entities, as `SharedEntities.restore` takes them."""
         return self._entities[shard].snapshot()
 
-    def accounts(self, shard: int, before: dict[str, Any] | None) -> dict[str, Any]:
+    def accounts(self, shard: int, before: dict[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
         """Give an account shard's state: the features, with the verdicts that a snapshot from before held."""
         return carried(self.features(shard), before, self._plan.blank)
 
@@ -125,25 +126,22 @@ class Filled:
 
 
 def carried(
-    filled: dict[str, NDArray[np.generic]], before: dict[str, Any] | None, blank: NDArray[np.int64]
-) -> dict[str, Any]:
+    filled: dict[str, NDArray[Any]], before: dict[str, NDArray[Any]] | None, blank: NDArray[np.int64]
+) -> dict[str, NDArray[Any]]:
     """Put the verdicts of an account shard's snapshot beside filled features; accounts without features begin blank."""
-    if before is None:
-        return {"features": filled, "standings": tuple(new_standings(len(filled["keys"]))), "flagged": {}}
-    known = before["features"]["keys"].astype(np.uint64)
-    rest = known[~np.isin(known, filled["keys"])]
-    keys = np.concatenate([filled["keys"].astype(np.uint64), rest])
+    known = filled["keys"][:0] if before is None else before["keys"]
+    keys = np.concatenate([filled["keys"], known[~np.isin(known, filled["keys"])]])
     order = np.argsort(keys)
-    slots = order[np.searchsorted(keys, known, sorter=order)]
-    standings = new_standings(len(keys))
-    arrays: Iterator[tuple[NDArray[Any], NDArray[Any]]] = zip(standings, before["standings"], strict=True)
-    for new, old in arrays:
-        new[slots] = old
-    records = np.concatenate([filled["records"], np.tile(blank, (len(rest), 1))])
+    places = order[np.searchsorted(keys, known, sorter=order)]
+    standings, flagged = new_standings(len(keys)), verdicts.Flagged()
+    if before is not None:
+        verdicts.put(standings, flagged, places, before)
+    records = np.concatenate([filled["records"], np.tile(blank, (len(keys) - len(filled["keys"]), 1))])
     return {
-        "features": {**filled, "keys": keys, "records": records},
-        "standings": tuple(standings),
-        "flagged": {int(slots[slot]): known for slot, known in before["flagged"].items()},
+        **filled,
+        "keys": keys,
+        "records": records,
+        **verdicts.extract(standings, flagged, np.arange(len(keys))),
     }
 
 

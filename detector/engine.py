@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 import polars as pl
 
+from detector import verdicts
 from detector.contract.decisions import Decision, Reason, Verdict, decision_id
 from detector.contract.errors import UsageError
 from detector.contract.times import rfc3339
-from detector.policy import Policy, Standings, expire, forget, grow, judge, new_standings
+from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
 from features.arrays import PROCESSED
 from features.state import TTL_MS, AccountFeatures
@@ -119,7 +120,7 @@ class AccountShard:
         self._model, self._policy, self._lateness_ms = model, policy, lateness_ms
         self._inputs = _inputs(catalogue, model)
         self._standings = new_standings(0)
-        self._flagged: dict[int, tuple[str, float]] = {}  # slot: account_id and score, while a verdict is in force
+        self._flagged: verdicts.Flagged = {}
         self._sample_below = np.uint64(int(vectors_share * 2**53))
 
     def __len__(self) -> int:
@@ -145,7 +146,7 @@ class AccountShard:
         rows = batch.sent()[kept]
         ts, event = batch.columns.ts[rows], batch.columns.event[rows]
         scores = self._model.score(self._read(vectors))
-        verdicts, changes = judge(self._policy, self._standings, slots, ts, scores, self._features.ttl_ms)
+        after, changes = judge(self._policy, self._standings, slots, ts, scores, self._features.ttl_ms)
         decisions = self._decide(batch.events, kept, vectors, scores, changes, slots, now_ms)
         picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
         picked[changes.row] = True
@@ -155,7 +156,7 @@ class AccountShard:
             outcomes=computed.outcomes,
             processed=kept,
             processed_scores=scores,
-            verdicts=verdicts,
+            verdicts=after,
             sampled=sampled,
             sampled_vectors=vectors[sampled],
             decisions=expired + decisions,
@@ -167,29 +168,46 @@ class AccountShard:
         names = self._features.catalogue.names
         return vectors if self._model.feature_names == names else vectors[:, self._inputs]
 
-    def snapshot(self) -> dict[str, Any]:
-        """Copy the state into values that never change."""
-        slots = self._features.slots()
-        return {
-            "features": self._features.snapshot(),
-            "standings": tuple(a[slots] for a in self._standings),
-            "flagged": {int(np.searchsorted(slots, slot)): known for slot, known in self._flagged.items()},
-        }
+    def changes(self) -> dict[str, NDArray[Any]] | None:
+        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing.
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Go on from a snapshot; ValueError when another version or catalogue wrote it."""
-        self._features.restore(state["features"])
-        self._standings = Standings(*(a.copy() for a in state["standings"]))
-        self._flagged = dict(state["flagged"])
+        Only what changed, and a little more in turn: once it is ``complete``, all since the last time it was is enough.
+        """
+        turn = self._features.turn()
+        if turn is None:
+            return None
+        return self._extract(turn.slots) | {"removed": turn.removed, "complete": np.array([turn.complete])}
+
+    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
+        """Take in what `changes` told; ValueError when another version or catalogue wrote it."""
+        removed = self._features.remove(changes["removed"])
+        self._standings = grow(self._standings, self._features.top)
+        forget(self._standings, removed)
+        self.restore(changes)
+        self._features.settle()
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copy the state into values that never change."""
+        return self._extract(self._features.slots())
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot, in a shard that knows nothing yet; ValueError as for `apply`."""
+        slots = self._features.put(state)
+        self._standings = grow(self._standings, self._features.top)
+        verdicts.put(self._standings, self._flagged, slots, state)
+
+    def _extract(self, slots: NDArray[np.int64]) -> dict[str, NDArray[Any]]:
+        return self._features.extract(slots) | verdicts.extract(self._standings, self._flagged, slots)
 
     def expire(self, watermark_ms: int, now_ms: int | None) -> tuple[Decision, ...]:
         """End the verdicts whose time was over at the watermark, less the lateness allowed to events still to come."""
         if not self._flagged:
             return ()
-        slots, verdicts, at_ms = expire(self._standings, watermark_ms - self._lateness_ms)
+        slots, before, at_ms = expire(self._standings, watermark_ms - self._lateness_ms)
+        self._features.touch(slots)
         return tuple(
             self._expiry(slot, Verdict(verdict), at, now_ms)
-            for slot, verdict, at in zip(slots.tolist(), verdicts.tolist(), at_ms.tolist(), strict=True)
+            for slot, verdict, at in zip(slots.tolist(), before.tolist(), at_ms.tolist(), strict=True)
         )
 
     def _sweep(self, watermark_ms: int) -> None:

@@ -17,7 +17,7 @@ _EVENT = (
 
 
 def warm() -> None:
-    """Send one made-up event through decoding, features, the shipped model, policy and the reasons of a decision."""
+    """Send one made-up event through decoding, features, the shipped model, policy, reasons and a checkpoint."""
     limits = DecodeLimits(event_bytes_max=len(_EVENT), ts_min_ms=0, future_ms_max=HOUR_MS)
     policy = Policy((0.0, 0.6, 0.7, 0.8), (HOUR_MS,) * 4, events_min=1, shadow=False)
     events = decode([_EVENT], limits, now_ms=2**41).events
@@ -26,6 +26,7 @@ def warm() -> None:
     for _ in range(2):  # the first finds nobody to forget
         for _, batch in split(arrived, 1):
             shard.process(batch, 0, None)
+    shard.changes()
 
 
 if __name__ == "__main__":

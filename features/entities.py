@@ -11,13 +11,14 @@ are exact up to `MEMBERS_MAX` = 1,024 and read 1,024 beyond: the entity then kno
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from features import entity_kernels as kernels
 from features.entity_places import DAY_MS, HOUR_MS, MEMBERS_MAX, RECORD, SIZE_CLASSES, UNIT, UNITS_MAX, Entities
 from features.slots import SlotTable
+from features.touched import Touched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -58,10 +59,7 @@ class SharedEntities:
 
         Return (k, 2): the different accounts within each of `WINDOWS_MS`, after each row.
         """
-        slots = self._slots.find_or_add(keys)
-        needed = self._slots.top * RECORD
-        if needed > len(self._words):
-            self._words = _grown(self._words, max(needed, len(self._words) * 5 // 4 // RECORD * RECORD))
+        slots = self._find_or_add(keys)
         counts = np.zeros((len(keys), len(WINDOWS_MS)), np.int32)
         row, accounts, ts = 0, np.ascontiguousarray(members).view(np.int64), np.ascontiguousarray(ts)
         while (row := kernels.process(self._state(), slots, accounts, ts, counts, row)) < len(keys):
@@ -75,41 +73,81 @@ class SharedEntities:
         freed = np.empty(min(steps, top), np.int64)
         count = kernels.sweep(self._state(), self._hand, top, watermark_ms - self._idle_ms, freed)
         self._hand = (self._hand + len(freed)) % max(top, 1)
-        self._slots.remove(freed[:count])
+        self._forget(freed[:count])
         return count
 
-    def snapshot(self) -> dict[str, NDArray[np.generic]]:
-        """Copy the state into arrays that never change; ``restore`` takes them back."""
-        slots, state = self._slots.slots(), self._state()
+    def changes(self) -> dict[str, NDArray[Any]] | None:
+        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing.
+
+        Only what changed, and a little more in turn: once it is ``complete``, all since the last time it was is enough.
+        """
+        if not self._touched:
+            return None
+        turn = self._touched.take(self._slots.slots())
+        return self.extract(turn.slots) | {"removed": turn.removed, "complete": np.array([turn.complete])}
+
+    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
+        """Take in what `changes` told. ValueError if another version wrote it."""
+        self._forget(self._release(changes["removed"]))
+        self.put(changes)
+        self._touched = Touched()  # all this was told already
+
+    def extract(self, slots: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+        """Copy the entities in k slots into arrays that never change; `put` takes them in."""
+        state = self._state()
         newest, counts = np.empty(len(slots), np.int64), np.empty(len(slots), np.int32)
         held = kernels.count_held(state, slots)
         members, ages = np.empty(held, np.uint64), np.empty(held, np.int32)
         total = kernels.copy_held(state, slots, newest, counts, members.view(np.int64), ages)
         return {
             "version": np.array([STATE_VERSION]),
-            "keys": self._slots.keys(),
+            "keys": self._slots.keys_of(slots),
             "newest": newest,
             "counts": counts,
             "members": members[:total].copy(),
             "ages": ages[:total].copy(),
         }
 
-    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a snapshot. ValueError if another version wrote it."""
+    def put(self, state: dict[str, NDArray[Any]]) -> None:
+        """Take in what `extract` gave, in place of what was known of them. ValueError if another version wrote it."""
         if state["version"][0] != STATE_VERSION:
             msg = (
                 f"the state of shared entities has version {state['version'][0]}, expected {STATE_VERSION}: it was "
                 "written by another version; start with an empty state folder and fill it by replaying the events topic"
             )
             raise ValueError(msg)
+        self._release(state["keys"])
+        newest = np.repeat(state["newest"], state["counts"])
+        self.process(np.repeat(state["keys"], state["counts"]), state["members"], newest - state["ages"])
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Copy the state into arrays that never change; ``restore`` takes them back."""
+        return self.extract(self._slots.slots())
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot. ValueError if another version wrote it."""
         self._clear()
-        counts = state["counts"].astype(np.int64)
-        newest = np.repeat(state["newest"].astype(np.int64), counts)
-        keys = np.repeat(state["keys"].astype(np.uint64), counts)
-        self.process(keys, state["members"].astype(np.uint64), newest - state["ages"].astype(np.int64))
+        self.put(state)
+
+    def _release(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        slots = self._find_or_add(keys)
+        kernels.release_all(self._state(), slots)
+        return slots
+
+    def _forget(self, slots: NDArray[np.int64]) -> None:
+        self._touched.remove(slots, self._slots.keys_of(slots))
+        self._slots.remove(slots)
+
+    def _find_or_add(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        slots = self._slots.find_or_add(keys)
+        needed = self._slots.top * RECORD
+        if needed > len(self._words):
+            self._words = _grown(self._words, max(needed, len(self._words) * 5 // 4 // RECORD * RECORD))
+        self._touched.mark(slots, self._slots.top)
+        return slots
 
     def _clear(self) -> None:
-        self._slots = SlotTable()
+        self._slots, self._touched = SlotTable(), Touched()
         self._words = _grown(np.zeros(0, np.int64), 64 * RECORD)
         self._pool = np.zeros(2 * UNITS_MAX * UNIT, np.int32)
         self._free = np.full(SIZE_CLASSES, -1, np.int64)

@@ -133,6 +133,13 @@ def sweep(entities: Entities, slot: int, top: int, idle_since: int, freed: Words
 
 
 @kernel
+def release_all(entities: Entities, slots: Words) -> None:
+    """Forget all members of the entities in these slots."""
+    for slot in slots:
+        release(entities, slot * RECORD)
+
+
+@kernel
 def count_held(entities: Entities, slots: Words) -> int:
     """Return how many members entities have, with those no window holds any more."""
     total = 0

@@ -48,9 +48,9 @@ class SlotTable:
         """Bytes the arrays take."""
         return self._table.nbytes + self._keys.nbytes
 
-    def keys(self) -> NDArray[np.uint64]:
-        """Copy the keys, in the order of their slots."""
-        return self._keys[self.slots()]
+    def keys_of(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Copy the keys of slots that have one."""
+        return self._keys[slots]
 
     def slots(self) -> NDArray[np.int64]:
         """Return the slots that have a key, in order; all below `top` unless some were removed."""

@@ -64,6 +64,7 @@ class Compiled:
             _import(package, _written(CACHE_DIR / package, sources))
         self.process: Callable[..., bool] = import_module(f"{package}.process").process
         self.sweep: Callable[..., int] = import_module(f"{package}.sweep").sweep
+        self.moves = import_module(f"{package}.moves")
 
 
 @cache

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -11,14 +11,16 @@ from features import columns as c
 from features.arrays import CHUNK_MAX, PROCESSED, SIZE_CLASSES, Batch, Results, State
 from features.slots import SlotTable
 from features.specialise import specialise
+from features.touched import Touched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.catalogue import Catalogue
     from features.columns import EventColumns
+    from features.touched import Turn
 
-STATE_VERSION: Final = 2
+STATE_VERSION: Final = 3
 TTL_MS: Final = 30 * 86_400_000
 """The default of the setting ``account_ttl_days``."""
 _GROWTH: Final = 1.125
@@ -55,20 +57,18 @@ class AccountFeatures:
     ``lateness_ms`` together. An account of which nothing was heard for ``ttl_ms`` begins anew.
     """
 
+    _slots: SlotTable
+    _hand: int
+
     def __init__(self, catalogue: Catalogue, lateness_ms: int, ttl_ms: int = TTL_MS) -> None:
         compiled = specialise(catalogue)
         self.catalogue, self.plan = catalogue, compiled.plan
         self.hold_ms, self.ttl_ms = self.plan.windows_ms[-1] + lateness_ms, ttl_ms
         self._compiled = compiled
-        self._hand = 0
         self._record = int(self.plan.constants["RECORD"])
         event_words = self.plan.constants["FIELDS_64"] + self.plan.constants["FIELDS_32"] // 2
         self._log_margin = CHUNK_MAX * event_words
-        self._slots = SlotTable()
-        self._words = np.zeros(0, np.int64)
-        self._log = np.zeros(2 * self._log_margin, np.int64)
-        self._free = np.full(SIZE_CLASSES, -1, np.int64)
-        self._top = np.zeros(1, np.int64)
+        self._clear()
 
     def __len__(self) -> int:
         """Return the number of accounts known."""
@@ -80,7 +80,7 @@ class AccountFeatures:
         return self._slots.top
 
     def slots(self) -> NDArray[np.int64]:
-        """Return the slots that have an account; a restored snapshot numbers them anew from 0, in this order."""
+        """Return the slots that have an account; a restored snapshot numbers them anew."""
         return self._slots.slots()
 
     @property
@@ -95,6 +95,7 @@ class AccountFeatures:
         accounts = np.where(received, columns.words[rows, c.TARGET], columns.words[rows, c.ACCOUNT])
         slots = self._slots.find_or_add(accounts.view(np.uint64))
         self._fit_records()
+        self.touch(slots)
         sent = np.flatnonzero(~received)
         outcomes = np.zeros(len(sent), np.uint8)
         vectors = np.empty((len(sent), len(self.catalogue.features)))
@@ -115,37 +116,90 @@ class AccountFeatures:
         freed = np.empty(min(steps, top), np.int64)
         count = self._compiled.sweep(self._state(), self._hand, top, before_ms, pinned, freed) if top else 0
         self._hand = (self._hand + len(freed)) % max(top, 1)
-        self._slots.remove(freed[:count])
+        self._forget(freed[:count])
         return freed[:count]
 
-    def snapshot(self) -> dict[str, NDArray[np.generic]]:
-        """Copy the state into arrays that never change; ``restore`` takes them back."""
+    def touch(self, slots: NDArray[np.int64]) -> None:
+        """Count slots among those that changed, whose account changed elsewhere."""
+        self._touched.mark(slots, self._slots.top)
+
+    def settle(self) -> None:
+        """Count all that is known as told."""
+        self._touched = Touched()
+
+    def turn(self) -> Turn | None:
+        """Say what to tell of the state now, so that all that was told makes up the state; None if nothing changed."""
+        return self._touched.take(self._slots.slots()) if self._touched else None
+
+    def extract(self, slots: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
+        """Copy the accounts in k slots into arrays that never change; `put` takes them in."""
+        state, moves = self._state(), self._compiled.moves
+        records, log = (
+            np.empty((len(slots), self._record), np.int64),
+            np.empty(moves.count_words(state, slots), np.int64),
+        )
+        moves.copy_out(state, slots, records, log)
         return {
             "version": np.array([STATE_VERSION]),
-            "fingerprint": np.array([self._compiled.fingerprint]),
-            "keys": self._slots.keys(),
-            "records": self._words.reshape(-1, self._record)[self._slots.slots()],
-            "log": self._log[: self._top[0]].copy(),
-            "free": self._free.copy(),
+            "fingerprint": np.array([int(self._compiled.fingerprint, 16)], np.uint64),
+            "keys": self._slots.keys_of(slots),
+            "records": records,
+            "log": log,
         }
 
-    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a snapshot. ValueError if another version or another catalogue wrote it."""
-        if state["version"][0] != STATE_VERSION or state["fingerprint"][0] != self._compiled.fingerprint:
+    def put(self, state: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
+        """Take in what `extract` gave, in place of what was known of these accounts; return their slots.
+
+        ValueError if another version or another catalogue wrote it.
+        """
+        if not self.wrote(state):
             msg = (
                 f"the state has version {state['version'][0]} and was written for other features, expected version "
                 f"{STATE_VERSION} and this catalogue; fill the new features from history with `gillnet run "
                 "--backfill-from lake`, or start with an empty state folder and replay the events topic"
             )
             raise ValueError(msg)
-        self._slots, self._hand = SlotTable(), 0
-        self._slots.find_or_add(state["keys"].astype(np.uint64))
+        slots, row = self._slots.find_or_add(state["keys"]), 0
         self._fit_records()
-        self._words.reshape(-1, self._record)[: len(state["records"])] = state["records"]
-        self._top[0] = len(state["log"])
-        self._log = np.zeros(len(state["log"]) + 2 * self._log_margin, np.int64)
-        self._log[: len(state["log"])] = state["log"]
-        self._free[:] = state["free"]
+        while (row := self._compiled.moves.copy_in(self._state(), slots, state["records"], state["log"], row)) < len(
+            slots
+        ):
+            _grow(self._log, int(len(self._log) * _GROWTH) + self._log_margin)
+        return slots
+
+    def wrote(self, state: dict[str, NDArray[Any]]) -> bool:
+        """Tell whether this version and this catalogue wrote a state."""
+        same = state["fingerprint"][0] == np.uint64(int(self._compiled.fingerprint, 16))
+        return bool(same and state["version"][0] == STATE_VERSION)
+
+    def remove(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Forget accounts, known or not, each given once; return the slots they had."""
+        slots = self._slots.find_or_add(keys)
+        self._fit_records()
+        self._compiled.moves.reset_all(self._state(), slots)
+        self._forget(slots)
+        return slots
+
+    def snapshot(self) -> dict[str, NDArray[np.generic]]:
+        """Copy the state into arrays that never change; ``restore`` takes them back."""
+        return self.extract(self._slots.slots())
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot. ValueError if another version or another catalogue wrote it."""
+        self._clear()
+        self.put(state)
+
+    def _forget(self, slots: NDArray[np.int64]) -> None:
+        self._touched.remove(slots, self._slots.keys_of(slots))
+        self._slots.remove(slots)
+
+    def _clear(self) -> None:
+        self._hand = 0
+        self._slots, self._touched = SlotTable(), Touched()
+        self._words = np.zeros(0, np.int64)
+        self._log = np.zeros(2 * self._log_margin, np.int64)
+        self._free = np.full(SIZE_CLASSES, -1, np.int64)
+        self._top = np.zeros(1, np.int64)
 
     def _state(self) -> State:
         return State(

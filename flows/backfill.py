@@ -26,22 +26,23 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
+from detector import verdicts
 from detector.backfill import Filled, Filling, History
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.lake import LakeWriter
 from detector.settings import Settings
 from features.catalogue import DEFAULT
-from features.specialise import specialise
-from features.state import STATE_VERSION
+from features.state import AccountFeatures
 from flows.batches import NO_WATERMARK_MS
+from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityState
 from flows.lake_sink import LakePlan, LaneState
 from flows.plan import Plan
 from flows.routing import part_key, shard_key
 from flows.shards import ShardState
 from flows.source import PartitionState
-from flows.state import recovery_dir
+from flows.state import checkpoints_dir, recovery_dir
 from flows.stream import FLOW
 
 _ONE_EPOCH: Final = timedelta(days=365)
@@ -93,12 +94,13 @@ def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
 
 
 def _read(settings: Settings, plan: Plan) -> _Held:
-    held, fingerprint = _Held(), specialise(DEFAULT).fingerprint
+    held, features = _Held(), AccountFeatures(DEFAULT, 0)
+    accounts = Checkpoints(checkpoints_dir(settings), "accounts")
 
     def look(number: int, state: ShardState | None) -> ShardState | None:
         if state is not None:
-            features = state["accounts"]["features"]
-            held.current[number] = features["version"][0] == STATE_VERSION and features["fingerprint"][0] == fingerprint
+            told = accounts.read(number, state["place"])
+            held.current[number] = all(map(features.wrote, told))
             held.counts[number] = state["counts"]
         return state
 
@@ -110,19 +112,22 @@ def _write(settings: Settings, plan: Plan, filled: Filled, history: History) -> 
     """Give every shard its features. What belongs to the state's history is noted first: to know more does no harm."""
     _note_deployments(settings, history.deployments)
 
+    accounts, shared = (Checkpoints(checkpoints_dir(settings), kind) for kind in ("accounts", "entities"))
+
     def shard(number: int, state: ShardState | None) -> ShardState:
+        before = verdicts.merged(accounts.read(number, state["place"])) if state else None
         return {
             "shard": number,
             "watermark_ms": state["watermark_ms"] if state else NO_WATERMARK_MS,
             "counts": state["counts"] if state else {},
-            "accounts": filled.accounts(number, state["accounts"] if state else None),
+            "place": accounts.begin_anew(number, filled.accounts(number, before), state and state["place"]),
         }
 
     def entities(number: int, state: EntityState | None) -> EntityState:
         return {
             "shard": number,
             "watermark_ms": state["watermark_ms"] if state else NO_WATERMARK_MS,
-            "entities": filled.entities(number),
+            "place": shared.begin_anew(number, filled.entities(number), state and state["place"]),
         }
 
     _visit(settings, plan, shard, entities, {})

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Final, TypedDict
+from pathlib import Path
+from typing import Any, Final, Protocol, TypedDict
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,7 @@ from features.intake import arrive
 from features.plan import Plan
 from flows import metrics
 from flows.batches import NO_WATERMARK_MS, ShardInput, ShardOutput
-from flows.packed import Packed
+from flows.checkpoints import NOWHERE, Checkpoints, Place, Segments
 from flows.tally import Tally
 from flows.watermark import ShardWatermark
 
@@ -29,12 +30,12 @@ _PLACED: Final = {"arrived_at": pl.Int64(), "partition": pl.Int32(), "offset": p
 
 
 class ShardState(TypedDict):
-    """A shard as the recovery store keeps it."""
+    """A shard as the recovery store keeps it; its accounts are in its checkpoints."""
 
     shard: int
     watermark_ms: int
     counts: dict[str, int]
-    accounts: dict[str, Any]
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Judge:
     entity_shards: int
     sources: int
     """How many workers read partitions, and so send marks."""
+    checkpoints: Path
+    """The folder of the shards' states."""
 
     def nothing(self) -> ShardBatch:
         """Make a batch without events, for the time that passes."""
@@ -61,9 +64,10 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
     What it counts and times is told at snapshots only: telling it with every batch costs as much as a small batch.
     """
 
-    def __init__(self, judge: Judge, tally: Tally, state: ShardState | None) -> None:
+    def __init__(self, judge: Judge, checkpoints: Checkpoints, tally: Tally, state: ShardState | None) -> None:
         self._nothing = judge.nothing()
         self._tally = tally
+        self._checkpoints = checkpoints
         self._accounts = judge.new_shard()
         self._number = state["shard"] if state else -1  # Bytewax tells a new logic nothing; the first batch does
         counts = state["counts"] if state else {}
@@ -72,8 +76,10 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._seconds: list[float] = []
         self._waited_ms: list[NDArray[np.int64]] = []
         self._watermark = ShardWatermark(judge.sources, state["watermark_ms"] if state else NO_WATERMARK_MS)
+        self._segments: Segments | None = None
         if state:
-            _restore(self._accounts, state["accounts"])
+            restore(self._accounts, checkpoints.read(self._number, state["place"]))
+            self._begin(state["place"])
             self._tally.shards[self._number] = dict(counts)
 
     def on_batch(self, values: list[ShardInput]) -> tuple[list[ShardOutput], bool]:
@@ -81,7 +87,9 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         return [self._process(value) for value in values], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> ShardState:
-        """Copy the shard, and tell what it did since the last time."""
+        """Write what changed in all shards, unless another did for this epoch, and tell what this one did."""
+        assert self._segments is not None  # a shard that was given nothing is not asked
+        self._checkpoints.write()
         counts = dict(zip(OUTCOMES, self._counts.tolist(), strict=True))
         self._tally.shards[self._number] = counts
         self._tell_metrics()
@@ -89,11 +97,16 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
             "shard": self._number,
             "watermark_ms": self._watermark.value_ms,
             "counts": counts,
-            "accounts": Packed(self._accounts.snapshot()),
+            "place": self._segments.ended(),
         }
+
+    def _begin(self, place: Place) -> None:
+        self._segments = self._checkpoints.begin(self._number, self._accounts, place)
 
     def _process(self, value: ShardInput) -> ShardOutput:
         self._number = value.shard
+        if self._segments is None:
+            self._begin(NOWHERE)
         started, now_ms = time.perf_counter(), int(time.time() * 1000)
         watermark_ms = self._watermark.observe(value.mark)
         result = self._accounts.process(value.batch or self._nothing, watermark_ms, now_ms)
@@ -124,10 +137,18 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._told, self._seconds, self._waited_ms = self._counts.copy(), [], []
 
 
-def _restore(accounts: AccountShard, state: dict[str, Any]) -> None:
-    """Go on from a snapshot, or say what to do about one of another version."""
+class Restored(Protocol):
+    """A state that is made of what another told."""
+
+    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
+        """Take in what was told."""
+
+
+def restore(state: Restored, told: Iterable[dict[str, NDArray[Any]]]) -> None:
+    """Go on from checkpoints, or say what to do about those of another version."""
     try:
-        accounts.restore(state)
+        for changes in told:
+            state.apply(changes)
     except ValueError as error:
         raise UsageError(str(error)) from error
 

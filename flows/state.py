@@ -20,7 +20,7 @@ from detector.settings import Settings
 RECOVERY_PARTITIONS: Final = 2
 ENTITY_SHARDS: Final = 4
 """More than four workers need not count entities: it is a small part of the work."""
-VERSION: Final = 2
+VERSION: Final = 3
 _LOCK_SECONDS: Final = 3.0  # killed workers let go of the lock within this
 
 
@@ -72,6 +72,11 @@ def open_deployment(settings: Settings, partitions: dict[str, int]) -> Deploymen
 def recovery_dir(settings: Settings) -> Path:
     """Name the folder of Bytewax's recovery store."""
     return settings.state_dir / "recovery"
+
+
+def checkpoints_dir(settings: Settings) -> Path:
+    """Name the folder of the shards' states."""
+    return settings.state_dir / "checkpoints"
 
 
 def read_totals(settings: Settings) -> dict[str, int]:

@@ -18,6 +18,7 @@ from bytewax.outputs import Sink
 
 from detector.shard_batch import split
 from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, Tick
+from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityLogic
 from flows.intake import IntakeLogic, answered, lookups_in, take_in
 from flows.lake_rows import LakeItem, dead_rows
@@ -63,7 +64,8 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), judge))
     counted = _count_entities(taken, judge) if judge.plan.kinds else taken
     by_shard = op.flat_map("split", counted, lambda keyed: by_account_shard(keyed[1], judge.shards))
-    judged = op.stateful_batch("account_shards", by_shard, lambda state: ShardLogic(judge, tally, state))
+    kept = Checkpoints(judge.checkpoints, "accounts")
+    judged = op.stateful_batch("account_shards", by_shard, lambda state: ShardLogic(judge, kept, tally, state))
 
     decided = op.flat_map("decided", judged, lambda keyed: decided_by(keyed[1], routes))
     op.output("decisions", decided, sinks.decisions)
@@ -80,8 +82,9 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
 def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Incoming]:
     """Let the entity shards count, and batches wait for it on the worker that read them."""
     lookups = op.flat_map("lookups", taken, lambda keyed: lookups_in(keyed[1], judge.entity_shards))
+    kept = Checkpoints(judge.checkpoints, "entities")
     answers = op.stateful_batch(
-        "entity_shards", lookups, lambda state: EntityLogic(judge.new_entities, judge.sources, state)
+        "entity_shards", lookups, lambda state: EntityLogic(judge.new_entities, judge.sources, kept, state)
     )
     returned = op.map("answers", answers, lambda keyed: answered(keyed[1]))
     both: KeyedStream[Incoming | Answer] = op.merge("to_intake", taken, returned)

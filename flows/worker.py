@@ -35,7 +35,7 @@ from flows.reader import StreamError
 from flows.records import Record, dead_letter_record_id, decision_record_id, score_record_id
 from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
-from flows.state import Deployment, recovery_dir
+from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
 from models import default, folder
@@ -83,6 +83,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         new_shard, fixed.shards,
         lambda: SharedEntities(lateness_ms), fixed.entity_shards,
         sources,
+        checkpoints_dir(settings),
     )  # fmt: skip
 
 

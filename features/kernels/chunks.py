@@ -33,7 +33,7 @@ def _move_all(s: State, r: int, head: int, held: int, capacity: int) -> None:
     old = s.words[r + CHUNK]
     new = old
     if wanted != capacity:
-        new = _take(s, wanted)
+        new = take(s, wanted)
         s.words[r + CHUNK] = new
         s.halves[h + CAPACITY] = wanted
     for f in range(FIELDS_64):
@@ -66,7 +66,8 @@ def _larger(capacity: int) -> int:
 
 
 @kernel
-def _take(s: State, capacity: int) -> int:
+def take(s: State, capacity: int) -> int:
+    """Give a chunk, from the list of its size or from behind all others."""
     size = _size_class(capacity)
     chunk = s.free[size]
     if chunk >= 0:

@@ -25,7 +25,9 @@ class TextColumn(NamedTuple):
     def of(cls, texts: pl.Series | Iterable[str | None]) -> TextColumn:
         """Take the texts of a string column or of Python strings; lone surrogates become question marks."""
         if not isinstance(texts, pl.Series):
-            texts = pl.Series([None if t is None else t.encode("utf-8", "replace").decode() for t in texts], dtype=pl.String)
+            texts = pl.Series(
+                [None if t is None else t.encode("utf-8", "replace").decode() for t in texts], dtype=pl.String
+            )
         array = texts.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
         large = array.cast(pa.large_string())
         offsets = np.frombuffer(large.buffers()[1], np.int64)[large.offset : large.offset + len(large) + 1]

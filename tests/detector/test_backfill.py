@@ -16,8 +16,9 @@ from detector.backfill import Filled, Filling, History
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
 from detector.lake import LakeWriter
-from detector.policy import Policy
+from detector.policy import Policy, Standings
 from detector.shard_batch import split
+from detector.verdicts import named
 from features.catalogue import DEFAULT
 from features.entities import SharedEntities
 from features.intake import arrive, fill
@@ -159,8 +160,12 @@ def test_filled_state_goes_on_vector_for_vector_as_the_live_one(events, shards, 
         assert filled.events == ends[-1]
         rest = events[ends[-1] :]
         assert other.process(rest) == live.process(rest)
-        same = [a.snapshot()["standings"] for a in live.accounts], [a.snapshot()["standings"] for a in other.accounts]
-        assert [sorted(zip(*s, strict=True)) for s in same[0]] == [sorted(zip(*s, strict=True)) for s in same[1]]
+        assert [standings(a) for a in live.accounts] == [standings(a) for a in other.accounts]
+
+
+def standings(shard: AccountShard) -> list[tuple[Any, ...]]:
+    state = shard.snapshot()
+    return sorted(zip(*(state[name].tolist() for name in ("keys", *Standings._fields)), strict=True))
 
 
 def test_what_is_late_or_repeated_was_seen_by_others_and_is_replayed(tmp_path: Path):
@@ -186,13 +191,14 @@ def test_verdicts_stay_in_force_also_of_accounts_the_lake_no_longer_knows(tmp_pa
     live = Deployment(1, tmp_path)
     live.process(frame([{"event_id": f"{a}{i}", "account_id": a, "ts": START_MS + i} for a in "xy" for i in range(5)]))
     before = live.accounts[0].snapshot()
-    assert {account for account, _ in before["flagged"].values()} == {"x", "y"}
+    assert {account for _, account, _ in named(before)} == {"x", "y"}
     empty = Deployment(1, tmp_path / "none")
     empty.process(frame([{"account_id": "y", "ts": START_MS}]))
     filled = from_lake(tmp_path / "none", empty.filling())
-    empty.accounts[0].restore(filled.accounts(0, before))
+    carried = Deployment(1, tmp_path / "carried")
+    carried.accounts[0].restore(filled.accounts(0, before))
     after = [
-        empty.accounts[0].expire(START_MS + 3 * HOUR_MS, None),
+        carried.accounts[0].expire(START_MS + 3 * HOUR_MS, None),
         live.accounts[0].expire(START_MS + 3 * HOUR_MS, None),
     ]
     assert sorted(map(str, after[0])) == sorted(map(str, after[1]))

@@ -210,6 +210,22 @@ def test_a_restored_shard_decides_as_if_it_had_never_stopped(steps, cut):
     assert successor.run(events[cut:]) == engine.run(events[cut:])
 
 
+@given(streams, st.lists(st.integers(0, 80), max_size=6))
+@settings(max_examples=40)
+def test_a_shard_made_of_all_that_another_told_decides_as_it_does(steps, cuts):
+    events = stream(steps)
+    ends = sorted({min(cut, len(events)) for cut in cuts})
+    engine, successor = Engine(shards=1), Engine(shards=1)
+    successor.by_shard[0] = AccountShard(DEFAULT, CountingScorer(), successor.policy, LATENESS_MS)
+    for start, end in zip([0, *ends], ends, strict=False):
+        engine.run(events[start:end])
+        changes = engine.by_shard[0].changes() if 0 in engine.by_shard else None
+        if changes is not None:
+            successor.by_shard[0].apply(changes)
+    successor.watermark_ms = engine.watermark_ms
+    assert successor.run(events[max(ends, default=0) :]) == engine.run(events[max(ends, default=0) :])
+
+
 def test_splitting_keeps_the_order_of_each_account_and_loses_nothing():
     events = frame([{"account_id": f"a{i % 7}", "ts": START + i} for i in range(200)])
     parts = split(arrive(events, PLAN), 16)

@@ -3,10 +3,11 @@
 import json
 import random
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ START_MS = 1_767_571_200_000
 LIMITS = DecodeLimits(event_bytes_max=1 << 16, ts_min_ms=0, future_ms_max=HOUR_MS)
 PLAN = specialise(DEFAULT).plan
 AFTER_OTHERS = object()
+MEMORY = Path("/dev/shm")
 PITCHES = ("You seem lovely, write to me at my other place", "Double your money before Friday, ask me how now")
 
 
@@ -54,7 +56,7 @@ def new_shard() -> AccountShard:
 
 
 def judge(sources: int = 1, shards: int = 3) -> Judge:
-    return Judge(PLAN, new_shard, shards, lambda: SharedEntities(HOUR_MS), 4, sources)
+    return Judge(PLAN, new_shard, shards, lambda: SharedEntities(HOUR_MS), 4, sources, Path("no checkpoints"))
 
 
 def lines(count: int, seed: int = 1, accounts: int = 25) -> list[bytes]:
@@ -169,9 +171,14 @@ class Run:
 
     def go(self, workers: int = 1, ends: int | None = None) -> None:
         """Run, to the end or to where it is aborted; again, it goes on from the last epoch."""
+        with TemporaryDirectory(dir=MEMORY if MEMORY.exists() else None) as scratch:
+            self._go(workers, ends, Path(scratch) if self.store is None else self.store.with_suffix(".checkpoints"))
+
+    def _go(self, workers: int, ends: int | None, checkpoints: Path) -> None:
+        how = self.judge or judge(sources=min(workers, len(self.parts)), shards=self.shards)
         flow = build(
             Partitions(self.parts, ends),
-            self.judge or judge(sources=min(workers, len(self.parts)), shards=self.shards),
+            replace(how, checkpoints=checkpoints),
             Routes("events", 1, 1, 1, 1),
             Sinks(TestingSink([]), TestingSink([]), TestingSink(self.results)),
             Tally(),

@@ -2,6 +2,7 @@
 
 import time
 from itertools import pairwise
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from features.entities import SharedEntities
 from features.intake import Intake
 from flows.batches import Answer, EntityInput, Incoming, Lookup, Mark, SourceBatch, Tick
-from flows.entity_shards import EntityLogic
+from flows.checkpoints import Checkpoints
+from flows.entity_shards import EntityLogic, EntityState
 from flows.intake import IntakeLogic, answered, lookups_in, take_in
 from flows.routing import worker_of
 
@@ -23,6 +25,10 @@ MARK = Mark(0, START_MS)
 
 def new_entities() -> SharedEntities:
     return SharedEntities(HOUR_MS)
+
+
+def entity_logic(folder: Path, state: EntityState | None = None) -> EntityLogic:
+    return EntityLogic(new_entities, 1, Checkpoints(folder, "entities"), state)
 
 
 def lookup(*accounts: int, at_ms: int = START_MS, entity: int = 7, mark: Mark = MARK) -> EntityInput:
@@ -49,7 +55,7 @@ def answers_to(logics: list[EntityLogic], incoming: Incoming) -> list[Answer]:
 @given(seed=st.integers(0, 99), cuts=st.lists(st.integers(1, 100), max_size=6), order=st.randoms())
 def test_answers_in_any_order_give_the_counts_of_one_process(crowds: ModuleType, seed, cuts, order):
     lines = crowds.lines(100, seed)
-    logics, logic = [EntityLogic(new_entities, 1, None) for _ in range(4)], IntakeLogic()
+    logics, logic = [entity_logic(Path("none")) for _ in range(4)], IntakeLogic()
     edges = sorted({0, 100, *cuts})
     batches = [taken(crowds, lines[a:b], number) for number, (a, b) in enumerate(pairwise(edges))]
     values = [*batches, *(answer for batch in batches for answer in answers_to(logics, batch))]
@@ -63,7 +69,7 @@ def test_answers_in_any_order_give_the_counts_of_one_process(crowds: ModuleType,
 
 
 def test_nothing_overtakes_a_batch_that_waits(crowds: ModuleType):
-    logic, logics = IntakeLogic(), [EntityLogic(new_entities, 1, None) for _ in range(4)]
+    logic, logics = IntakeLogic(), [entity_logic(Path("none")) for _ in range(4)]
     first = taken(crowds, crowds.lines(20), 0)
     bare = taken(crowds, [crowds.event("a", "purchase")], 1)
     ((_, tick),) = take_in(Tick(MARK, moved=True), 2, crowds.judge())
@@ -93,28 +99,29 @@ def test_a_batch_waits_where_it_was_read(crowds: ModuleType):
         assert worker_of(key, 4) == source
 
 
-def test_an_entity_shard_goes_on_from_its_snapshot():
-    logic = EntityLogic(new_entities, 1, None)
+def test_an_entity_shard_goes_on_from_its_snapshot(tmp_path: Path):
+    logic = entity_logic(tmp_path)
     assert counted(logic, lookup(1, 2), lookup(2, 3)) == [[1, 2], [2, 3]]
-    restored = EntityLogic(new_entities, 1, logic.snapshot())
+    restored = entity_logic(tmp_path, logic.snapshot())
     assert counted(restored, lookup(1, 4)) == counted(logic, lookup(1, 4)) == [[3, 4]]
 
 
 def after_a_while(logic: EntityLogic, mark: Mark) -> int:
     """Let time pass; how many entities are held then."""
     logic.on_batch([EntityInput(0, mark, None)] * 20)
-    return len(logic.snapshot()["entities"]["keys"])
+    logic.snapshot()
+    return len(logic)
 
 
-def test_idle_entities_are_forgotten_as_time_moves():
-    logic = EntityLogic(new_entities, 1, None)
+def test_idle_entities_are_forgotten_as_time_moves(tmp_path: Path):
+    logic = entity_logic(tmp_path)
     counted(logic, lookup(1, 2), lookup(1, entity=8))
     assert after_a_while(logic, Mark(0, START_MS + 25 * HOUR_MS)) == 2
     assert after_a_while(logic, Mark(0, START_MS + 26 * HOUR_MS)) == 0
 
 
-def test_a_clock_that_is_ahead_makes_nothing_forgotten():
+def test_a_clock_that_is_ahead_makes_nothing_forgotten(tmp_path: Path):
     now_ms = int(time.time() * 1000)
-    logic = EntityLogic(new_entities, 1, None)
+    logic = entity_logic(tmp_path)
     counted(logic, lookup(1, at_ms=now_ms))
     assert after_a_while(logic, Mark(0, now_ms + 100 * HOUR_MS)) == 1

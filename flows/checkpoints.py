@@ -1,0 +1,162 @@
+"""Checkpoints: what changed in a worker's shards since the last one, written together and durable before they count.
+
+Each shard has files of its own, so that any worker can go on with it: *segments*, to which blocks are appended. A new
+segment begins when every slot was told (`features.touched`), so a state is always in two of them. The recovery store
+holds only where a state ends: what lies behind it was never durable, and is cut off.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final, Protocol, TypedDict
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detector.contract.errors import GillnetError
+from detector.lake.durable import make_folder, remove, sync_folder, write_whole
+from flows.blocks import BlockError, encode, read_blocks
+
+_SYNCS_MAX: Final = 32
+
+
+class CheckpointError(GillnetError):
+    """A checkpoint cannot be read."""
+
+
+class Place(TypedDict):
+    """Where a shard's state is: its first segment, the last, and where in that it ends."""
+
+    first: int
+    last: int
+    end: int
+
+
+NOWHERE: Final = Place(first=0, last=0, end=0)
+
+
+class Told(Protocol):
+    """A state that tells what changed in it."""
+
+    def changes(self) -> Mapping[str, NDArray[Any]] | None:
+        """Tell what changed; ``complete`` says whether all before this turn is needed no more."""
+
+
+class Checkpoints:
+    """Those of one step's shards. The first shard a worker is asked for in an epoch writes all of that worker.
+
+    That is sound because a step's shards are asked when all of them are done with an epoch and none began the next. A
+    worker is a thread. (What is local to a thread would not do: Rust's threads are new ones to Python at every call.)
+    """
+
+    def __init__(self, folder: Path, kind: str) -> None:
+        self._folder, self._kind = folder, kind
+        self._of_worker = defaultdict[int, dict[int, Segments]](dict)
+        self._pool = ThreadPoolExecutor(_SYNCS_MAX, thread_name_prefix="checkpoint")
+
+    def begin(self, number: int, told: Told, place: Place) -> Segments:
+        """Go on with a shard's files from a place; what was written behind it goes."""
+        make_folder(self._folder)
+        segments = self._of_worker[threading.get_ident()][number] = Segments(self._stem(number), told, place)
+        return segments
+
+    def read(self, number: int, place: Place) -> Iterator[dict[str, NDArray[Any]]]:
+        """Give all that a shard told up to a place, in order; CheckpointError if it is damaged or not there."""
+        return read(self._stem(number), place)
+
+    def begin_anew(self, number: int, whole: Mapping[str, NDArray[Any]], before: Place | None) -> Place:
+        """Write a whole state into a segment of its own, behind those of the state it will replace."""
+        make_folder(self._folder)
+        segment = before["last"] + 1 if before else 0
+        everything = {**whole, "removed": np.zeros(0, np.uint64), "complete": np.array([True])}
+        block = encode(everything)
+        write_whole(_path(self._stem(number), segment), self._folder, lambda out: out.write(block))
+        return Place(first=segment, last=segment, end=len(block))
+
+    def _stem(self, number: int) -> Path:
+        return self._folder / f"{self._kind}-{number:04d}"
+
+    def write(self) -> None:
+        """Write what changed, and wait until it is durable."""
+        written = [segments for segments in self._of_worker[threading.get_ident()].values() if segments.append()]
+        begun = any(segments.is_new for segments in written)
+        list(self._pool.map(Segments.sync, written))
+        if begun:
+            sync_folder(self._folder)
+
+
+class Segments:
+    """One shard's files."""
+
+    def __init__(self, stem: Path, told: Told, place: Place) -> None:
+        self._stem, self._told, self._place = stem, told, place
+        self._told_place, self._kept = place, place["first"]
+        self._turned = False
+        self.is_new = False
+        for path in stem.parent.glob(f"{stem.name}.*"):
+            if not place["first"] <= int(path.suffix[1:]) <= place["last"]:
+                remove(path)
+        self._file = os.open(_path(stem, place["last"]), os.O_RDWR | os.O_CREAT, 0o644)
+        os.ftruncate(self._file, place["end"])
+        os.lseek(self._file, 0, os.SEEK_END)
+
+    def ended(self) -> Place:
+        """Say where the state ends, for the recovery store; what was said last is durable there by now."""
+        for segment in range(self._kept, self._told_place["first"]):
+            remove(_path(self._stem, segment))
+        self._kept, self._told_place = self._told_place["first"], self._place
+        return self._place
+
+    def append(self) -> bool:
+        """Append what changed; whether anything did."""
+        changes = self._told.changes()
+        if changes is None:
+            return False
+        self.is_new = self._place["end"] == 0
+        if self._turned:
+            self._next()
+        block = encode(changes)
+        _write_all(self._file, block)
+        self._place = Place(first=self._place["first"], last=self._place["last"], end=self._place["end"] + len(block))
+        self._turned = bool(changes["complete"][0])
+        return True
+
+    def sync(self) -> None:
+        """Wait until it is on disk."""
+        os.fdatasync(self._file)
+
+    def _next(self) -> None:
+        """Begin a segment. The one that just ended holds a whole turn, so those before it are needed no more."""
+        os.close(self._file)
+        last = self._place["last"]
+        self._file = os.open(_path(self._stem, last + 1), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
+        self._place, self.is_new = Place(first=last, last=last + 1, end=0), True
+
+
+def read(stem: Path, place: Place) -> Iterator[dict[str, NDArray[Any]]]:
+    """Give a shard's blocks in order."""
+    for segment in range(place["first"], place["last"] + 1):
+        path = _path(stem, segment)
+        try:
+            content = path.read_bytes()
+            yield from read_blocks(content, place["end"] if segment == place["last"] else len(content))
+        except (BlockError, FileNotFoundError) as error:
+            raise CheckpointError(
+                f"the checkpoint {path} cannot be read ({error}): bring the whole state folder back from a copy, or "
+                "move it away and replay the events topic"
+            ) from error
+
+
+def _path(stem: Path, segment: int) -> Path:
+    return stem.with_name(f"{stem.name}.{segment:06d}")
+
+
+def _write_all(file: int, block: bytes) -> None:
+    left = memoryview(block)
+    while left:
+        left = left[os.write(file, left) :]
