@@ -4,13 +4,14 @@
 arrival here less the moment its event was handed to the producer (both on this machine's clock). The first half of the
 time is warm-up.
 
-Run: python benchmarks/latency.py [--rate 5000] [--seconds 30] [--workers 1]
+Run: python benchmarks/latency.py [--rate 5000] [--seconds 30] [--workers 1] [--shards 16]
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -76,11 +77,12 @@ def watch(settings: Settings, arrived: dict[str, float], stop: threading.Event) 
     reader.close()
 
 
-def start(address: str, work: Path, workers: int) -> subprocess.Popen[str]:
+def start(address: str, work: Path, workers: int, shards: int) -> subprocess.Popen[str]:
     """Start the flow."""
     command = [str(Path(sys.executable).with_name("gillnet")), "run", "--json", "--bootstrap-servers", address]
     command += ["--state-dir", str(work / "state"), "--lake-dir", str(work / "lake"), "--metrics-port", "0"]
-    return subprocess.Popen([*command, "--workers", str(workers)], stdout=subprocess.PIPE, text=True)
+    environment = os.environ | {"GILLNET_SHARDS": str(shards)}
+    return subprocess.Popen([*command, "--workers", str(workers)], stdout=subprocess.PIPE, text=True, env=environment)
 
 
 def main() -> None:
@@ -89,16 +91,17 @@ def main() -> None:
     parser.add_argument("--rate", type=int, default=5000)
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--workers", type=int, default=1)
+    parser.add_argument("--shards", type=int, default=16)
     options = parser.parse_args()
     sent = Sent(options.rate * options.seconds)
     with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as own:
         settings = load_settings(bootstrap_servers=own.bootstrap_servers, topic_partitions=options.workers)
         ensure_topics(settings)
         arrived, stop = dict[str, float](), threading.Event()
-        watcher = threading.Thread(target=watch, args=(settings, arrived, stop))
+        watcher = threading.Thread(target=watch, args=(settings, arrived, stop), daemon=True)
         watcher.start()
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
-        run = start(own.bootstrap_servers, Path(folder), options.workers)
+        run = start(own.bootstrap_servers, Path(folder), options.workers, options.shards)
         time.sleep(START_UP_SECONDS)
         produce(settings, settings.events_topic, sent.batches(), float(options.rate))
         time.sleep(3)
@@ -112,7 +115,9 @@ def main() -> None:
     warm = np.array([arrived[e] - at for e, at in sent.at.items() if e in arrived and at > half]) * 1000
     quantiles = {f"p{q}_ms": round(float(np.percentile(warm, q)), 1) for q in (50, 90, 99)}
     cost = {"cpu_seconds": round(cpu, 1)}
-    print(json.dumps({"rate": options.rate, "timed": len(warm), **quantiles, **cost, **counted}))
+    print(
+        json.dumps({"rate": options.rate, "shards": options.shards, "timed": len(warm), **quantiles, **cost, **counted})
+    )
 
 
 if __name__ == "__main__":

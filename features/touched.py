@@ -1,7 +1,8 @@
 """What a snapshot must tell of a state: the slots that changed since the last one, and some of the others in turn.
 
-With every slot that changed, two that did not are told. After so many snapshots each slot was told at least once since
-a turn began, so what was told before that turn is needed no more; and a snapshot costs what changed, not what there is.
+With every two slots that changed, one that did not is told. After so many snapshots each slot was told at least once
+since a turn began, so what was told before that turn is needed no more; and a snapshot costs what changed, not what
+there is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OTHERS: Final = 2
+_OTHERS: Final = 0.5
+"""A turn then tells three times what there is; more others would make turns shorter and every snapshot larger."""
 _OTHERS_MIN: Final = 16
 
 
@@ -58,7 +60,7 @@ class Touched:
         """Give what to tell, of the slots ``held``, rising."""
         changed = np.flatnonzero(self._changed)
         start = int(np.searchsorted(held, self._hand))
-        others = held[start : start + _OTHERS * len(changed) + _OTHERS_MIN]
+        others = held[start : start + int(_OTHERS * len(changed)) + _OTHERS_MIN]
         complete = start + len(others) >= len(held)
         self._hand = 0 if complete else int(others[-1]) + 1
         removed = np.unique(np.concatenate(self._removed)) if self._removed else np.zeros(0, np.uint64)

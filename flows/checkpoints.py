@@ -22,7 +22,9 @@ from detector.contract.errors import GillnetError
 from detector.lake.durable import make_folder, remove, sync_folder, write_whole
 from flows.blocks import BlockError, encode, read_blocks
 
-_SYNCS_MAX: Final = 32
+SEGMENT_BYTES: Final = 1 << 20
+"""A segment is at least so long: to begin and delete files takes longer than to read some more of them at a restart."""
+_WRITERS_MAX: Final = 32
 
 
 class CheckpointError(GillnetError):
@@ -57,7 +59,7 @@ class Checkpoints:
     def __init__(self, folder: Path, kind: str) -> None:
         self._folder, self._kind = folder, kind
         self._of_worker = defaultdict[int, dict[int, Segments]](dict)
-        self._pool = ThreadPoolExecutor(_SYNCS_MAX, thread_name_prefix="checkpoint")
+        self._pool = ThreadPoolExecutor(_WRITERS_MAX, thread_name_prefix="checkpoint")
 
     def begin(self, number: int, told: Told, place: Place) -> Segments:
         """Go on with a shard's files from a place; what was written behind it goes."""
@@ -83,10 +85,9 @@ class Checkpoints:
 
     def write(self) -> None:
         """Write what changed, and wait until it is durable."""
-        written = [segments for segments in self._of_worker[threading.get_ident()].values() if segments.append()]
-        begun = any(segments.is_new for segments in written)
-        list(self._pool.map(Segments.sync, written))
-        if begun:
+        changed = [segments for segments in self._of_worker[threading.get_ident()].values() if segments.take()]
+        list(self._pool.map(Segments.write, changed))
+        if any(segments.is_new for segments in changed):
             sync_folder(self._folder)
 
 
@@ -97,6 +98,7 @@ class Segments:
         self._stem, self._told, self._place = stem, told, place
         self._told_place, self._kept = place, place["first"]
         self._turned = False
+        self._changes: Mapping[str, NDArray[Any]] | None = None
         self.is_new = False
         for path in stem.parent.glob(f"{stem.name}.*"):
             if not place["first"] <= int(path.suffix[1:]) <= place["last"]:
@@ -112,30 +114,30 @@ class Segments:
         self._kept, self._told_place = self._told_place["first"], self._place
         return self._place
 
-    def append(self) -> bool:
-        """Append what changed; whether anything did."""
-        changes = self._told.changes()
-        if changes is None:
-            return False
-        self.is_new = self._place["end"] == 0
-        if self._turned:
-            self._next()
-        block = encode(changes)
-        _write_all(self._file, block)
-        self._place = Place(first=self._place["first"], last=self._place["last"], end=self._place["end"] + len(block))
-        self._turned = bool(changes["complete"][0])
-        return True
+    def take(self) -> bool:
+        """Ask what changed; whether anything did. Until it is written, nothing may change."""
+        self._changes = self._told.changes()
+        return self._changes is not None
 
-    def sync(self) -> None:
-        """Wait until it is on disk."""
+    def write(self) -> None:
+        """Append what changed, and wait until it is on disk."""
+        assert self._changes is not None
+        if self._turned and self._place["end"] >= SEGMENT_BYTES:
+            self._next()
+        self.is_new = self._place["end"] == 0
+        block = encode(self._changes)
+        _write_all(self._file, block)
         os.fdatasync(self._file)
+        self._place = Place(first=self._place["first"], last=self._place["last"], end=self._place["end"] + len(block))
+        self._turned = self._turned or bool(self._changes["complete"][0])
+        self._changes = None
 
     def _next(self) -> None:
         """Begin a segment. The one that just ended holds a whole turn, so those before it are needed no more."""
         os.close(self._file)
         last = self._place["last"]
         self._file = os.open(_path(self._stem, last + 1), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        self._place, self.is_new = Place(first=last, last=last + 1, end=0), True
+        self._place, self._turned = Place(first=last, last=last + 1, end=0), False
 
 
 def read(stem: Path, place: Place) -> Iterator[dict[str, NDArray[Any]]]:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 import polars as pl
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
+from detector.engine import ShardResult
 from detector.lake import LakeWriter
 from detector.settings import Settings
 from flows import metrics
+from flows.kafka_sink import in_background
 from flows.lake_rows import LakeItem, frames
 from flows.routing import part_key
 from flows.state import Deployment
+
+ROWS_AT_ONCE: Final = 1000
 
 
 class LaneState(TypedDict):
@@ -80,27 +85,54 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         self._state: LaneState = state or {"seq": 0, "published": 0}
         self._flush_seconds = plan.flush_seconds
         self._flushed_at = time.monotonic()
+        self._publishing: tuple[int, Future[tuple[Path, ...]]] | None = None
+        self._adding: list[Future[None]] = []
+        self._pool = ThreadPoolExecutor(1, thread_name_prefix="lake-rows")
+        self._rows = 0
         self._writer.recover(self._state["seq"])
 
     def write_batch(self, values: list[LakeItem]) -> None:
-        """Keep what came until the epoch ends."""
+        """Keep what came until the epoch ends; rows are made meanwhile, so that its end waits for few of them."""
         self._items.extend(values)
+        self._rows += sum(len(value.outcomes) for value in values if isinstance(value, ShardResult))
+        if self._rows >= ROWS_AT_ONCE:
+            self._hand_over()
 
     def snapshot(self) -> LaneState:
-        """Publish what is durable, when it is time, and stage the epoch that ends."""
+        """Stage the epoch that ends, and begin to publish what is durable when it is time."""
         durable, told = self._state["seq"], self._state["published"]
         self._writer.forget(told)  # the state that says so is durable
-        published = told
-        if time.monotonic() >= self._flushed_at + self._flush_seconds:
-            published = durable
-            self._flushed_at = time.monotonic()
-            count_files(self._writer.publish(durable))
-        for table, frame in frames(self._items, self._feature_names).items():
-            self._writer.add(table, frame)
-        self._items = []
+        published = self._published(durable, told)
+        self._hand_over()
+        for added in self._adding:
+            added.result()
+        self._adding = []
         self._writer.stage(durable + 1)
         self._state = {"seq": durable + 1, "published": published}
         return self._state.copy()
+
+    def _hand_over(self) -> None:
+        items, self._items, self._rows = self._items, [], 0
+        if items:
+            self._adding.append(self._pool.submit(self._add, items))
+
+    def _add(self, items: Sequence[LakeItem]) -> None:
+        for table, frame in frames(items, self._feature_names).items():
+            self._writer.add(table, frame)
+
+    def _published(self, durable: int, told: int) -> int:
+        """Say up to where all is published; that goes on beside the stream, for it takes as long as many epochs."""
+        if self._publishing is not None:
+            seq, files = self._publishing
+            if not files.done():
+                return told
+            count_files(files.result())
+            self._publishing = None
+            return seq
+        if time.monotonic() >= self._flushed_at + self._flush_seconds:
+            self._flushed_at = time.monotonic()
+            self._publishing = durable, in_background(lambda: self._writer.publish(durable))
+        return told
 
 
 def finish(plan: LakePlan) -> None:

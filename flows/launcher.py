@@ -67,12 +67,14 @@ class Started:
 def embedded(settings: Settings) -> Iterator[Settings]:
     """Run the embedded broker; its topics are gone with it, so the state is of this run alone.
 
-    A partition a worker is enough there, and the fewer the faster: a batch costs the same for one event as for many.
+    A partition and a shard a worker are enough there, and the fewer the faster: a batch costs the same for one event as
+    for many.
     """
     with EmbeddedBroker() as broker:
         state_dir = settings.state_dir / f"embedded-{broker.port}"
         try:
-            own = {"bootstrap_servers": broker.bootstrap_servers, "topic_partitions": settings.workers}
+            few = dict.fromkeys(("topic_partitions", "shards"), settings.workers)
+            own = {"bootstrap_servers": broker.bootstrap_servers, **few}
             yield settings.model_copy(update={**own, "state_dir": state_dir})
         finally:
             shutil.rmtree(state_dir, ignore_errors=True)

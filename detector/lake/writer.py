@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -50,6 +51,7 @@ class LakeWriter:
         self._published_name = re.compile(rf"{re.escape(lane)}-\d{{12}}-(?P<last>\d{{12}})\.parquet")
         self._buffer: dict[str, list[pl.DataFrame]] = {}
         self._published: dict[tuple[str, str], int] = {}
+        self._pool = ThreadPoolExecutor(len(TABLES), thread_name_prefix="lake")
         self._parts = sorted(self._staged_parts())
 
     @property
@@ -80,7 +82,8 @@ class LakeWriter:
         if not self._buffer:
             return
         make_folder(self._staging)
-        staged = [self._stage_table(seq, table, frames) for table, frames in sorted(self._buffer.items())]
+        # At once: each mostly waits for the disk, and the stream for the slowest.
+        staged = self._pool.map(lambda table: self._stage_table(seq, table, self._buffer[table]), sorted(self._buffer))
         self._parts.extend(staged)
         self._buffer = {}
 
