@@ -12,6 +12,7 @@ prints one line ``RESULT {…}`` with CPU seconds, and where they went.
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import os
 import sys
@@ -27,15 +28,18 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
+from confluent_kafka import Consumer, TopicPartition
 
 from detector.contract.decode import DecodeLimits, decode
 from detector.engine import AccountShard
 from detector.policy import Policy
+from detector.settings import load_settings
 from detector.shard_batch import whole
 from features.aggregates import Count, Distinct, Repeats, Statistic, gap
 from features.catalogue import MINUTE, SHORT, Catalogue, view
 from features.intake import Intake
 from features.specialise import specialise
+from flows.clients import connect, consumer
 from models.compiled_trees import CompiledTrees, compile_trees
 
 if TYPE_CHECKING:
@@ -105,17 +109,17 @@ def from_file(path: str) -> Iterator[list[bytes]]:
             yield batch
 
 
-def from_kafka(bootstrap: str, topic: str, count: int) -> Iterator[list[bytes]]:
-    """Take what has arrived, up to a batch, until ``count`` events came."""
-    from detector.settings import load_settings
-    from flows.clients import connect, consumer
-
+def open_topic(bootstrap: str, topic: str) -> tuple[Consumer, list[TopicPartition]]:
+    """Make the consumer, and name what it will read."""
     settings = load_settings(bootstrap_servers=bootstrap)
     _, cluster = connect(settings)
-    reader = consumer(settings, group="w1", auto_offset_reset="earliest")
-    from confluent_kafka import TopicPartition
+    reader = consumer(settings, group="w1", auto_offset_reset="earliest", enable_partition_eof=False)
+    return reader, [TopicPartition(topic, part, 0) for part in cluster.topics[topic].partitions]
 
-    reader.assign([TopicPartition(topic, part, 0) for part in cluster.topics[topic].partitions])
+
+def from_kafka(reader: Consumer, partitions: list[TopicPartition], count: int) -> Iterator[list[bytes]]:
+    """Take what has arrived, up to a batch, until ``count`` events came."""
+    reader.assign(partitions)
     while count > 0:
         batch = [m.value() for m in reader.consume(BATCH, 0.05) if m.error() is None]
         count -= len(batch)
@@ -144,14 +148,13 @@ def warm_up(model: Trees) -> None:
     shard = AccountShard(CATALOGUE, model, NEVER, LATENESS_MS)
     for _ in range(2):
         shard.process(whole(arrived), 0, None)
+    gc.freeze()  # as the stream's workers do
 
 
-def run(options: argparse.Namespace, model: Trees) -> tuple[int, Stopwatch]:
+def run(options: argparse.Namespace, model: Trees, source: Iterator[list[bytes]]) -> tuple[int, Stopwatch]:
     """Do the work; return the events written and where the CPU went."""
     intake = Intake(specialise(CATALOGUE).plan, LATENESS_MS)
     shard = AccountShard(CATALOGUE, model, NEVER, LATENESS_MS, float(options.features))
-    kafka = options.variant == "kafka"
-    source = from_kafka(options.bootstrap, options.topic, options.n) if kafka else from_file(options.data)
     watch, written, writer = Stopwatch(), 0, None
     for lines in source:
         watch.lap("read")
@@ -191,8 +194,10 @@ def main() -> None:
     options = arguments()
     model = _load(options.model)
     warm_up(model)
+    kafka = open_topic(options.bootstrap, options.topic) if options.variant == "kafka" else None
+    source = from_kafka(*kafka, options.n) if kafka else from_file(options.data)
     before, started = time.process_time(), time.perf_counter()
-    written, watch = run(options, model)
+    written, watch = run(options, model, source)
     cpu, wall = time.process_time() - before, time.perf_counter() - started
     parts = {f"us_{part.replace(' ', '_')}": round(s / written * 1e6, 2) for part, s in watch.parts.items()}
     print("RESULT " + json.dumps({"n": written, "wall": wall, "cpu_self": cpu, **parts}), flush=True)

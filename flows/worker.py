@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -50,6 +51,7 @@ def run(plan: Plan, draining: threading.Event) -> dict[str, int]:
     settings = Settings.model_validate_json(plan.settings)
     warm()  # events wait for nothing that could be loaded before they are read
     entity_shards.warm()
+    gc.freeze()  # what was loaded stays: looking through it for garbage again and again would stop the stream
     tally = Tally()
     options = SourceOptions(plan.index, plan.until_end, draining, limits_from(settings))
     source = EventsSource(settings, plan.partitions, options, tally)
