@@ -53,11 +53,19 @@ train-default: setup
     {{ gillnet }} simulate --scenario train --seed 1 --output data/artifacts/train/events.jsonl.zst --labels data/artifacts/train/labels.csv
     {{ gillnet }} train --events data/artifacts/train/events.jsonl.zst --labels data/artifacts/train/labels.csv --synthetic --output models/shipped
 
+# train the encoder of messages that ships, from MiniLM and openly licensed chat (needs the extra: some gigabytes)
+train-encoder *ARGS: setup
+    uv run --frozen --extra text python -m models.encoder.train --output models/encoder/shipped "$@"
+
+# train the categories of messages that ship, with the encoder that ships (likewise)
+train-categories *ARGS: setup
+    uv run --frozen --extra text python -m models.categories.train --data ../shared/data "$@"
+
 # replay the real data sets of SOURCE through the whole system and print what came out
 real SOURCE="../shared/data" *ARGS: setup
     @{{ python }} benchmarks/real.py "$@"
 
-# run a benchmark of benchmarks/: latency, decode, scoring, w1 (arguments go to it)
+# run a benchmark of benchmarks/: latency, decode, scoring, text, w1 and more (arguments go to it)
 bench NAME *ARGS: setup
     @name="$1"; shift; {{ python }} "benchmarks/$name.py" "$@"
 

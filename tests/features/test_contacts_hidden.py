@@ -1,0 +1,236 @@
+# ruff: noqa: RUF001  # look-alikes are what this is about
+"""Contacts in disguise, and texts with none: the lists that recall and precision are held to."""
+
+from __future__ import annotations
+
+import pytest
+
+from features.text.column import TextColumn
+from features.text.contacts import find_contacts
+
+HIDDEN: dict[str, tuple[str, ...]] = {
+    "+14155550123": (
+        "call +1 415 555 0123",
+        "+1 (415) 555-0123",
+        "0014155550123",
+        "1-415-555-0123",
+        "+1.415.555.0123 txt me",
+        "plus one four one five five five five oh one two three",
+        "＋１ ４１５ ５５５ ０１２３",
+        "wa.me/14155550123",
+        "wa .me / 14155550123",
+        "https://api.whatsapp.com/send?phone=14155550123",
+        "my whatsapp: +1 415 555 0123",
+    ),
+    "4155550123": (
+        "text me 415-555-0123 babe",
+        "(415) 555 0123",
+        "415.555.0123",
+        "4155550123",
+        "four one five five five five oh one two three",
+        "4one5 five55-oh1two3",
+        "FOUR-ONE-FIVE five five five ZERO one two three",
+        "f0ur 0ne f1ve five five five zer0 one tw0 thr33",
+        "fouronefive fivefivefive zeroonetwothree",
+        "4 1 5 5 5 5 0 1 2 3",
+        "4.1.5.5.5.5.0.1.2.3",
+        "4️⃣1️⃣5️⃣5️⃣5️⃣5️⃣0️⃣1️⃣2️⃣3️⃣",
+        "٤١٥ ٥٥٥ ٠١٢٣",
+        "𝟒𝟏𝟓-𝟓𝟓𝟓-𝟎𝟏𝟐𝟑",
+        "④①⑤ ⑤⑤⑤ ⓪①②③",
+        "4\u200b1\u200b5 5\u200b5\u200b5 0\u200b123",
+        "four fifteen triple five oh one twenty three",
+        "415~555~0123",
+        "whatsapp me 415_555_0123",
+        "cuatro uno cinco cinco cinco cinco cero uno dos tres",
+        "fоur оne fivе five five five zero one two three",
+        "four, one, five... five, five, five... zero, one, two, three",
+        "415*555*0123",
+        "4one5 555 zer0 1 2 3",
+        "415 555 O123",
+    ),
+    "07911123456": (
+        "ring 07911 123456",
+        "07911123456",
+        "079 1112 3456",
+        "oh seven nine one one one two three four five six",
+    ),
+    "foobar@gmail.com": (
+        "mail foobar@gmail.com",
+        "foo.bar+x@gmail.com",
+        "foobar at gmail dot com",
+        "foobar (at) gmail (dot) com",
+        "foobar[at]gmail[dot]com",
+        "foobar AT gmail DOT com",
+        "foobar @ gmail . com",
+        "foobar@gmail(.)com",
+        "FooBar＠gmail．com",
+        "f o o b a r @ g m a i l . c o m",
+        "foobar at gmail.com",
+        "foobar arroba gmail punto com",
+        "fооbаr@gmаil.com",
+        "foobar {at} gmail {dot} com",
+        "foobar <at> gmail <d0t> com",
+    ),
+    "example.com": (
+        "go to example.com now",
+        "http://example.com/x?y=1",
+        "https://www.example.com",
+        "hxxp://example[.]com/a",
+        "example(dot)com",
+        "example [dot] com",
+        "example dot com",
+        "example . com",
+        "e x a m p l e . c o m",
+        "ｅｘａｍｐｌｅ．ｃｏｍ",
+        "EXAMPLE.COM!!!",
+        "exаmple.сom",
+        "ex\u200bample.c\u200bom",
+        "sub.shop.example.com/path",
+        "example。com",
+        "example•com",
+        "𝓮𝔁𝓪𝓶𝓹𝓵𝓮.𝓬𝓸𝓶",
+        "http://user:pw@example.com:8080/",
+        "example d0t com",
+    ),
+    "date-now.club": ("date-now . club", "date-now[dot]club/join"),
+    "hot-girls.fun": ("hot-girls.fun", "see hot-girls(dot)fun"),
+    "bit.ly/AbC12": (
+        "http://bit.ly/AbC12",
+        "bit.ly/AbC12?x=1",
+        "bit(.)ly/AbC12",
+        "bit dot ly/AbC12",
+        "bit . ly / AbC12",
+    ),
+    "telegram:foo_bar": (
+        "telegram: foo_bar",
+        "tg @foo_bar",
+        "t.me/foo_bar",
+        "https://t.me/foo_bar?start=1",
+        "t e l e g r a m : foo_bar",
+        "T.e.l.e.g.r.a.m @foo_bar",
+        "te1egr4m -> foo_bar",
+        "my telegram is foo_bar",
+        "tеlеgrаm: foo_bar",
+        "tele gram foo_bar",
+        "@foo_bar on telegram",
+        "foo_bar on tg",
+        "телеграм: foo_bar",
+        "пиши в тг @foo_bar",
+        "TG👉 foo_bar",
+        "te\u200ble\u200bgram id: foo_bar",
+        "add me on telegrm foo_bar",
+        "𝕥𝕖𝕝𝕖𝕘𝕣𝕒𝕞: foo_bar",
+        "t(dot)me/foo_bar",
+        "telegraaam = foo_bar",
+        "t . me / foo_bar",
+        "тeлeгpaм @foo_bar",
+        "ᴛᴇʟᴇɢʀᴀᴍ: foo_bar",
+    ),
+    "snapchat:foobar": (
+        "snap: foobar",
+        "sn4p: foobar",
+        "add my snap foobar",
+        "sc: foobar",
+        "s n a p c h a t : foobar",
+        "snap chat: foobar",
+        "my snap name is foobar",
+        "snapchat.com/add/foobar",
+        "sn@p -> foobar",
+    ),
+    "instagram:foo.bar": (
+        "ig → foo.bar",
+        "ig: foo.bar",
+        "1nsta @foo.bar",
+        "instagram.com/foo.bar/",
+        "inst@gram: foo.bar",
+        "@foo.bar on ig",
+    ),
+    "instagram:foo_bar": ("insta foo_bar", "i n s t a foo_bar", "follow me on insta foo_bar", "инста foo_bar"),
+    "kik:foobar": ("add me on kik foobar", "k1k: foobar", "kik me @foobar", "k i k : foobar"),
+    "discord:foo#1234": ("discord foo#1234", "d1scord: foo#1234", "add foo#1234 on discord"),
+    "whatsapp:foo_bar": ("wh4ts app: foo_bar", "whats-app @foo_bar", "what's app: foo_bar", "wh@tsapp foo_bar"),
+    "wechat:foo123": (
+        "wechat: foo123",
+        "we chat id foo123",
+        "微信: foo123",
+        "加我微信foo123",
+        "weixin foo123",
+        "vx: foo123",
+    ),
+    "cashapp:foo": ("cashapp $foo", "cash app: $foo", "cash.app/$foo"),
+    "onlyfans:foobar": ("onlyfans.com/foobar", "0nlyf4ns: foobar", "only fans @foobar", "onlyfans . com / foobar"),
+    "line:foobar": ("line id foobar", "LINE ID: foobar", "add me on line: foobar"),
+    "@foo_bar": ("hit me up @foo_bar", "@foo_bar", "＠foo_bar"),
+}
+"""Normal forms, and what hides each."""
+
+BENIGN: tuple[str, ...] = (
+    "it costs $1,000,000 or 3.14 per item",
+    "meet at 8pm on 2008-07-05 12:30:45",
+    "born 05/07/1998, moved 12.07.2008",
+    "kernel 2.6.24-19-generic on 192.168.1.1",
+    "upgrade to v1.2.3 or 10.0.19041.1",
+    "my screen is 1920x1080 at 60hz",
+    "order 1234567890 shipped",
+    "bug 4155550123 is fixed",
+    "run main.py and foo.txt please",
+    "e.g. this, i.e. that, etc.so what",
+    "use node.js and asp.net with .net core",
+    "hi...there how are you",
+    "hello.How are you.I am fine",
+    "one two three four five six seven eight nine ten",
+    "1 2 3 4 5 6 7 8 9 10",
+    "10 9 8 7 6 5 4 3 2 1 0",
+    "uid 1000 pid 12345678",
+    "550e8400-e29b-41d4-a716-446655440000",
+    "00:1a:2b:3c:4d:5e",
+    "timestamp 1609459200 and 1609459200123",
+    "we chat every day",
+    "error on line 25: unexpected token",
+    "oh snap that is funny",
+    "a strong signal is nice",
+    "i have 2 cats, 3 dogs and 1 fish",
+    "score was 21-17 21-19 15-12",
+    "lat 52.520008 lon 13.404954",
+    "pi is 3.14159265358979",
+    "look at this dot on the map",
+    "the .com boom of 2000",
+    "see you at 10.30 or 11.15",
+    "in 2019 2020 2021 and 2022",
+    "you and me.it was fun",
+    "0x0804a010 0xdeadbeef",
+    "size 1048576 bytes, 2097152 total",
+    "os.path.join and org.gnome.app",
+    "ratio 16:9 or 4:3, 100% sure",
+    "no.one knows, call.me maybe",
+    "Привет, как дела? Встретимся в 8.30 у метро.",
+    "我今天很忙，明天见。",
+    "मैं ठीक हूँ। आप कैसे हैं?",
+    "0.0.0.0:8080 and 127.0.0.1",
+    "sha 4f2a9c81 and isbn 978-3-16-148410-0",
+    "wi-fi wi.fi usb3.0 hdmi2.1",
+    "add the line: deb to that file",
+    "i love it.love you",
+    "thanks a million, see you at nine",
+)
+"""Texts without any contact."""
+
+CASES = [(value, text) for value, texts in HIDDEN.items() for text in texts]
+
+
+@pytest.mark.parametrize(("value", "text"), CASES)
+def test_a_hidden_contact_is_found(value, text):
+    assert value in find_contacts(TextColumn.of([text])).values.strings()
+
+
+@pytest.mark.parametrize("text", BENIGN)
+def test_what_is_no_contact_is_left_alone(text):
+    assert find_contacts(TextColumn.of([text])).values.strings() == []
+
+
+def test_a_contact_has_one_key_whatever_its_disguise():
+    contacts = find_contacts(TextColumn.of([text for _, text in CASES]))
+    told = dict(zip(contacts.values.strings(), contacts.key.tolist(), strict=True))
+    for row, (value, _) in enumerate(CASES):
+        assert told[value] in contacts.key[contacts.row == row]
