@@ -13,7 +13,7 @@ default:
 # make or refresh the environment in .venv
 setup:
     @[ -x .venv/bin/gillnet ] || echo "setup: installing Gillnet and what it needs into .venv (once, about 1 GB)" >&2
-    @uv sync --frozen --quiet
+    @uv sync --frozen --quiet --compile-bytecode
 
 # see the whole system work on this machine, in under a minute
 demo *ARGS: setup

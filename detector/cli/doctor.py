@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from typing import Annotated, Final
 
@@ -32,18 +34,31 @@ def doctor(
 
     Changes nothing. Exits 1 when something fails; a warning is no failure.
     """
-    for name in ("librdkafka", "flows"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)  # the findings say it once, and with what to do
     settings = load_settings(bootstrap_servers=bootstrap_servers)
     findings = []
-    for finding in examine(settings):
-        findings.append(finding)
-        if not json:
-            _print(finding)
+    with _said_once():
+        for finding in examine(settings):
+            findings.append(finding)
+            if not json:
+                _print(finding)
     if json:
         print_json([asdict(finding) for finding in findings])
     if any(finding.level is Level.FAIL for finding in findings):
         raise typer.Exit(1)
+
+
+@contextmanager
+def _said_once() -> Iterator[None]:
+    """Keep the clients' logs quiet: the findings say the same once, and with what to do."""
+    loggers = [logging.getLogger(name) for name in ("librdkafka", "flows")]
+    before = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        for logger, level in zip(loggers, before, strict=True):
+            logger.setLevel(level)
 
 
 def _print(finding: Finding) -> None:

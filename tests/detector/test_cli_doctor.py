@@ -1,6 +1,7 @@
 """The doctor finds what is wrong, says what to do, and changes nothing."""
 
 import json
+import logging
 from pathlib import Path
 
 import pytest
@@ -51,6 +52,13 @@ def test_without_a_broker_it_fails_and_says_what_to_do(capsys):
     shown = capsys.readouterr().out
     assert "fail  broker" in shown
     assert "→ start it" in shown
+
+
+def test_it_leaves_the_log_as_it_was():
+    logger = logging.getLogger("flows")
+    before = logger.level
+    run("doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}")
+    assert logger.level == before != logging.CRITICAL
 
 
 def test_a_topic_that_is_missing_is_a_warning(broker):
