@@ -65,7 +65,7 @@ COMMANDS: Final = (
     Command("demo", RUN_IT, "See the whole system work on this machine, in under a minute."),
     Command("run", RUN_IT, "Judge a Kafka stream: events in, decisions out, lake written."),
     Command("detect", RUN_IT, "Judge a file of events, without a broker."),
-    Command("messages", LOOK, "Show which messages are copies, what they want, and their contacts."),
+    Command("messages", LOOK, "Show which messages are copies, and contacts in them."),
     Command("sql", LOOK, "Ask the lake anything, in DuckDB's SQL."),
     Command("investigate", LOOK, "Show why an account was judged as it was."),
     Command("dashboards", LOOK, "Push the Grafana board, or write it as JSON."),

@@ -24,7 +24,7 @@ def _swarm(number: int) -> list[tuple[bytes, bytes]]:
     now_ms = int(time.time() * 1000)
     events: list[tuple[bytes, bytes]] = []
     for index in range(ROUND):
-        account = f"bot-{index % ACCOUNTS}"
+        account = f"bot-{number // 4}-{index % ACCOUNTS}"  # new ones keep coming, and with them decisions
         event = {
             "event_id": f"{number}-{index}",
             "type": "message",

@@ -25,7 +25,7 @@ def test_slots_count_up_in_the_order_keys_are_first_seen(stream, cuts):
     table, order = SlotTable(), {key: i for i, key in enumerate(dict.fromkeys(stream))}
     for part in np.split(arrays(stream), sorted(cuts)):
         assert table.find_or_add(part).tolist() == [order[int(key)] for key in part]
-    assert table.keys().tolist() == list(order)
+    assert table.keys_of(table.slots()).tolist() == list(order)
     assert len(table) == table.top == len(order)
     assert table.slots().tolist() == list(range(len(order)))
 
@@ -45,7 +45,7 @@ def test_a_slot_is_one_keys_until_it_is_removed_and_then_the_next_new_keys(steps
         assert len(set(held.values())) == len(held) == len(table)
         assert table.top == most
         assert table.slots().tolist() == sorted(held)
-        assert table.keys().tolist() == [held[slot] for slot in sorted(held)]
+        assert table.keys_of(table.slots()).tolist() == [held[slot] for slot in sorted(held)]
 
 
 def test_many_keys_come_and_go():

@@ -44,7 +44,7 @@ def test_a_state_of_another_version_is_left_alone(settings: Settings):
     path = settings.state_dir / "deployment.json"
     begun = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({n: v for n, v in begun.items() if n != "entity_shards"} | {"version": 1}))
-    with pytest.raises(UsageError, match=r"version 1, .* reads version 2: .* --state-dir"):
+    with pytest.raises(UsageError, match=r"version 1, .* reads version 3: .* --state-dir"):
         open_deployment(settings, PARTITIONS)
 
 
