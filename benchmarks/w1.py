@@ -36,9 +36,9 @@ from detector.policy import Policy
 from detector.settings import load_settings
 from detector.shard_batch import whole
 from features.aggregates import Count, Distinct, Repeats, Statistic, gap
-from features.catalogue import MINUTE, SHORT, Catalogue, view
 from features.intake import Intake
 from features.specialise import specialise
+from features.views import MINUTE, SHORT, Catalogue, view
 from flows.clients import connect, consumer
 from models.compiled_trees import CompiledTrees, compile_trees
 

@@ -19,10 +19,12 @@ import polars as pl
 from detector import verdicts
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import OUTCOMES
+from detector.message_groups import MessageGroups
 from detector.policy import new_standings
 from detector.shard_batch import shard_of, split
+from features.details import Tails
 from features.entities import SharedEntities
-from features.intake import arrive, fill
+from features.intake import arrive, fill, fill_texts
 from features.specialise import specialise
 from features.state import AccountFeatures
 
@@ -32,8 +34,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from features.catalogue import Catalogue
-    from features.intake import Arrived
+    from features.intake import Arrived, Reader
+    from features.views import Catalogue
 
 BATCH_ROWS: Final = 10_000
 _MEMORY: Final = "1GB"
@@ -64,7 +66,8 @@ class Filling:
 class Filled:
     """The feature state of all shards, built from batches in order of arrival."""
 
-    def __init__(self, filling: Filling) -> None:
+    def __init__(self, filling: Filling, reader: Reader | None = None) -> None:
+        self._reader, self._tails, self._groups = reader, Tails(), MessageGroups()
         self._filling, self._plan = filling, specialise(filling.catalogue).plan
         lateness_ms, ttl_ms = filling.lateness_ms, filling.ttl_ms
         self._accounts = [AccountFeatures(filling.catalogue, lateness_ms, ttl_ms) for _ in range(filling.shards)]
@@ -80,8 +83,10 @@ class Filled:
 
     def process(self, events: pl.DataFrame) -> None:
         """Take a batch as `History.batches` gives it: events, and how and where they arrived."""
-        arrived = arrive(events, self._plan)
+        arrived = arrive(events, self._plan, self._reader, self._tails)
         self._count_entities(arrived, self._past_ms(events))
+        if arrived.messages is not None:
+            fill_texts(arrived.columns, arrived.messages.rows, self._groups.process(arrived.messages))
         for shard, batch in split(arrived, self._filling.shards):
             outcomes = self._accounts[shard].process(batch.columns, batch.roles).outcomes
             self.changed += int((_OUTCOMES[outcomes] != batch.events["outcome"]).sum())

@@ -15,6 +15,8 @@ from detector.contract.events import EVENT_SCHEMA
 from detector.contract.times import DAY_MS, parse_rfc3339
 from detector.engine import AccountShard, Scorer, ShardResult
 from detector.files import limits_from, read_events
+from detector.message_groups import MessageGroups
+from detector.message_reader import MessageReader
 from detector.policy import policy_from
 from detector.shard_batch import whole
 from features.catalogue import DEFAULT
@@ -88,7 +90,8 @@ def detect(
     """Judge a file of events, in the order of its lines, and write the results to the folder ``output``."""
     policy = policy_from(settings, model.thresholds)
     lateness_ms = round(settings.lateness_seconds * 1000)
-    intake = Intake(specialise(DEFAULT).plan, lateness_ms)
+    reader = MessageReader.load(settings.encoder_dir, settings.categories_dir)
+    intake = Intake(specialise(DEFAULT).plan, lateness_ms, reader, MessageGroups(settings.text_groups_max))
     shard = AccountShard(DEFAULT, model, policy, lateness_ms, ttl_ms=round(settings.account_ttl_days * DAY_MS))
     tally = _Tally()
     limits = limits_from(settings)

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from detector.policy import Changes
     from detector.shard_batch import ShardBatch
-    from features.catalogue import Catalogue
+    from features.views import Catalogue
 
 OUTCOMES: Final = ("processed", "duplicate", "late")
 _SWEEP_STEPS: Final = 256

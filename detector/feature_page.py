@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from detector.feature_sources import source_of
 from features import catalogue
 from features.arrays import HELD_MAX
-from features.catalogue import DAY, HOUR, MINUTE
 from features.entities import MEMBERS_MAX
 from features.places import ACTIONS, GAP_MS_MAX, PAIR_MS, SESSION_MS
+from features.views import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from features.catalogue import Feature
+    from features.views import Feature
 
 COMMAND: Final = "just docs"
 """Writes the page."""

@@ -21,7 +21,8 @@ from features.aggregates import (
     SumPer,
     SumShare,
 )
-from features.catalogue import WINDOW_NAMES
+from features.messages import MEASURES
+from features.messages import TESTS as TEXTS
 from features.places import ACTIONS, GAP_BINS, HOURS, SLOTS
 from features.predicates import PREDICATES
 from features.rhythms import (
@@ -35,9 +36,10 @@ from features.rhythms import (
     LongestRun,
     RepeatedCategories,
 )
+from features.views import WINDOW_NAMES
 
 if TYPE_CHECKING:
-    from features.catalogue import Feature
+    from features.views import Feature
 
 TESTS: Final[dict[str, str]] = {
     "swipe_like": "with direction like or superlike",
@@ -50,6 +52,7 @@ TESTS: Final[dict[str, str]] = {
     "non_ascii": "with letters beyond ASCII in text",
     "like_received": "(a swipe with direction like or superlike)",
     "pass_received": "with direction pass",
+    **{name: f"with a text whose {MEASURES[measure]} is at least {least}" for name, (measure, least) in TEXTS.items()},
 }
 """What the tests of predicates ask of an event's fields."""
 
@@ -76,9 +79,9 @@ SHARED: Final[dict[str, str]] = {
     "ip": "ip",
     "ip_block": "/24 (IPv6: /48) of ip",
     "photo": "photo_hash",
-    "contact": "first contact details in text or bio",
-    "domain": "host of the first link in links or text",
-    "text": "text without digits, case, spaces and signs, of 16 letters or more",
+    "contact": "first contact details in text, links, bio or name",
+    "domain": "first link in links or text",
+    "text": "text without disguise and what varies in a template, of 16 letters or more",
     "signup_block": "/24 (IPv6: /48) of ip of signup events",
     "signup_email": "email_domain of signup events",
 }
@@ -92,8 +95,8 @@ _VALUES: Final = {
 }
 _KEYS: Final = {
     "text": "text",
-    "shape": "text without digits, case, spaces and signs",
-    "domain": "host of the first link",
+    "shape": "text without disguise and what varies in a template; of near duplicates the first one",
+    "domain": "first link",
 }
 _CATEGORIES: Final = {
     "gap": f"time from the own event before (ts), in {GAP_BINS} bins, of own events but the first",
@@ -217,6 +220,8 @@ def _(a: HoursFromSignup) -> str:
 def _(a: Latest) -> str:
     if a.name in SHARED:
         return f"{SHARED[a.name]}, latest of own events: different account_id with the same, of all accounts' events"
+    if a.name == "message":
+        return f"{MEASURES[a.part]} of texts of own events: latest" + ("" if a.scale == 1.0 else f", times {a.scale:g}")
     return f"{_SAID[a.name]} of own events: latest"
 
 
@@ -224,6 +229,8 @@ def events(where: str) -> str:
     """Name the events a predicate holds for."""
     if where in PLACES:
         return PLACES[where]
+    if where in TEXTS:
+        return f"own events {TESTS[where]}"
     asked = PREDICATES[where]
     named = _typed(asked.types) if asked.types else "own events"
     return " ".join(filter(None, (named, "received" if asked.received else "", TESTS.get(where, ""))))

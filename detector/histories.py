@@ -17,9 +17,10 @@ import polars as pl
 
 from detector.contract.errors import UsageError
 from detector.contract.times import rfc3339
+from detector.replay import LATENESS_MS, Replay
 from features.arrays import PROCESSED
-from features.catalogue import DEFAULT, Catalogue
-from features.replay import LATENESS_MS, Replay
+from features.catalogue import DEFAULT
+from features.views import Catalogue
 from models.history import Accounts, Points, Trace
 from models.training import Options
 

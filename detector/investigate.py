@@ -10,11 +10,12 @@ from typing import Any, Final
 
 import polars as pl
 
+from detector import replay
 from detector.contract.errors import GillnetError
 from detector.contract.events import EVENT_SCHEMA
 from detector.printable import printable
 from detector.sql import Lake
-from features import catalogue, replay
+from features import catalogue
 from features.sharing import KINDS
 
 EVENTS_MAX: Final = 100_000

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from features.catalogue import Feature
+    from features.views import Feature
 
 REASONS_MIN: Final = 3
 REASONS_MAX: Final = 5

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     lateness_seconds: PositiveFloat = 3_600.0  # held beyond the longest window
     idle_partition_seconds: PositiveFloat = 30.0  # after which the watermark no longer waits for it
 
+    # Texts
+    encoder_dir: Path | None = None  # none: the encoder shipped with Gillnet; a static sentence-transformers model
+    categories_dir: Path | None = None  # none: the category model shipped with Gillnet
+    text_groups_max: PositiveInt = 1 << 18  # groups of near duplicates held, at some 310 bytes each
+
     # Judging
     model_dir: Path | None = None  # none: the model shipped with Gillnet
     review_threshold: Share | None = None  # none: as the model's card sets it

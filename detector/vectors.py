@@ -8,9 +8,9 @@ import polars as pl
 import pyarrow.parquet as pq
 
 from detector.files import limits_from, read_events
+from detector.replay import Replay
 from features.arrays import PROCESSED
 from features.catalogue import DEFAULT
-from features.replay import Replay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from detector.contract.decode import DecodeLimits, decode
 from detector.engine import AccountShard
+from detector.message_groups import MessageGroups
+from detector.message_reader import shipped_reader
 from detector.policy import HOUR_MS, Policy
 from detector.shard_batch import split
 from features.catalogue import DEFAULT
@@ -21,7 +23,7 @@ def warm() -> None:
     limits = DecodeLimits(event_bytes_max=len(_EVENT), ts_min_ms=0, future_ms_max=HOUR_MS)
     policy = Policy((0.0, 0.6, 0.7, 0.8), (HOUR_MS,) * 4, events_min=1, shadow=False)
     events = decode([_EVENT], limits, now_ms=2**41).events
-    arrived = Intake(specialise(DEFAULT).plan, HOUR_MS).process(events)
+    arrived = Intake(specialise(DEFAULT).plan, HOUR_MS, shipped_reader(), MessageGroups(1)).process(events)
     shard = AccountShard(DEFAULT, default(), policy, HOUR_MS)
     for _ in range(2):  # the first finds nobody to forget
         for _, batch in split(arrived, 1):

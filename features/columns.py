@@ -11,13 +11,16 @@ import numpy as np
 from detector.contract.events import EVENT_TYPES
 from detector.contract.jit import kernel
 from features.fields import Fields
+from features.messages import MEASURES, VECTOR_BYTES
 from features.predicates import PREDICATES
 from features.sharing import KINDS
+from features.texts import measure
 
 if TYPE_CHECKING:
     import polars as pl
     from numpy.typing import NDArray
 
+    from features.details import Tails
     from features.predicates import Test
 
 TS, ACCOUNT, EVENT, TARGET, SENT, RECEIVED = range(6)
@@ -26,9 +29,11 @@ TS, ACCOUNT, EVENT, TARGET, SENT, RECEIVED = range(6)
 TYPE, TEXT, SHAPE, DOMAIN, LENGTH, PHOTO_COUNT, BIO_LENGTH, NAME_DIGITS, SHARED = range(9)
 """Columns of `EventColumns.halves`; the counts of shared entities begin at SHARED."""
 
-HALVES: Final = SHARED + 2 * len(KINDS)
+MESSAGE: Final = SHARED + 2 * len(KINDS)
+"""The first of the measures of a text (`messages.MEASURES`)."""
+HALVES: Final = MESSAGE + len(MEASURES)
 
-GROUPS: Final = frozenset({"text", "shape", "domain", "length", "profile"})
+GROUPS: Final = frozenset({"text", "shape", "domain", "length", "profile", "message"})
 """Groups of columns that are filled only when they are needed."""
 
 PREDICATES_MAX: Final = 56
@@ -42,14 +47,17 @@ class EventColumns:
 
     ``TARGET`` is 0 also where an account acts upon itself. Bit i of ``SENT`` (``RECEIVED``) says whether the predicate
     i holds for the account that acts (for its target). ``TEXT``, ``SHAPE`` and ``DOMAIN`` are 32-bit keys of the exact
-    text, its shape (see `features.texts.measure`) and the host of its first link; ``LENGTH`` is in characters. Kind k's
-    accounts in an hour and in a day stand at ``SHARED`` + 2k and the next, once the entity stage filled them.
+    text, its shape (`Fields.shapes`; of a near duplicate its leader's id, once it is known) and its first link;
+    ``LENGTH`` is in characters. Kind k's accounts in an hour and in a day stand at ``SHARED`` + 2k and the next, once
+    the entity stage filled them, and measures of the text from ``MESSAGE`` on.
     """
 
     words: NDArray[np.int64]
     """(n, 6): time in epoch ms, keys from `hashing.keys`, bits."""
     halves: NDArray[np.int32]
     """(n, HALVES)"""
+    vectors: NDArray[np.uint8]
+    """(n, messages.VECTOR_BYTES): vectors of the texts, packed; or (n, 0) if no feature needs them."""
     fields: Fields | None = field(default=None, repr=False, compare=False)
     """What the columns were made from, until rows are taken."""
 
@@ -72,25 +80,37 @@ class EventColumns:
         """Keys of the events."""
         return self.words.view(np.uint64)[:, EVENT]
 
+    @property
+    def measures(self) -> NDArray[np.int32]:
+        """Measures of the texts, shape (n, len(MEASURES)); a view."""
+        return self.halves[:, MESSAGE:]
+
     def take(self, rows: NDArray[np.int64]) -> EventColumns:
         """Select rows, in the order given."""
-        return EventColumns(self.words[rows], self.halves[rows])
+        return EventColumns(self.words[rows], self.halves[rows], self.vectors[rows])
 
     def between(self, start: int, end: int) -> EventColumns:
         """Select adjacent rows without copying."""
-        return EventColumns(self.words[start:end], self.halves[start:end])
+        return EventColumns(self.words[start:end], self.halves[start:end], self.vectors[start:end])
 
 
-def derive(events: pl.DataFrame, predicates: tuple[str, ...], needs: frozenset[str] = GROUPS) -> EventColumns:
+def derive(
+    events: pl.DataFrame,
+    predicates: tuple[str, ...],
+    needs: frozenset[str] = GROUPS,
+    tails: Tails | None = None,
+) -> EventColumns:
     """Compute the columns of a batch in ``EVENT_SCHEMA``; of `GROUPS` only those needed.
 
-    Names that are no predicates over fields (``has_gap``) are left to the kernel.
+    Names that are no predicates over fields (``has_gap``, ``copied``) are left to others. ``tails`` is what senders
+    said before (`Fields`).
     """
-    known = Fields(events)
-    columns = EventColumns(np.zeros((len(events), 6), np.int64), np.empty((len(events), HALVES), np.int32), known)
+    known, n = Fields(events, tails), len(events)
+    vectors = np.zeros((n, VECTOR_BYTES if "message" in needs else 0), np.uint8)
+    columns = EventColumns(np.zeros((n, 6), np.int64), np.empty((n, HALVES), np.int32), vectors, known)
     columns.halves[:] = _BLANK
     columns.halves[:, TYPE] = known.types
-    columns.words[:, TS] = events.get_column("ts").to_numpy()
+    columns.words[:, TS] = known.ts
     keys = columns.words.view(np.uint64)
     for place, name in ((ACCOUNT, "account_id"), (EVENT, "event_id"), (TARGET, "target_id")):
         keys[:, place] = known.keys(name)
@@ -107,7 +127,7 @@ def _fill_groups(known: Fields, halves: NDArray[np.int32], needs: frozenset[str]
         if "length" in needs:
             halves[:, LENGTH] = known.texts.characters
         if "shape" in needs:
-            _write_upper_halves(known.texts.shapes, halves[:, SHAPE])
+            _write_upper_halves(known.shapes, halves[:, SHAPE])
         if "text" in needs:
             _write_upper_halves(known.keys("text"), halves[:, TEXT])
     if "domain" in needs and not (known.column("text") is None and known.column("links") is None):
@@ -115,8 +135,9 @@ def _fill_groups(known: Fields, halves: NDArray[np.int32], needs: frozenset[str]
     if "profile" in needs:
         if known.column("photo_count") is not None:
             halves[:, PHOTO_COUNT] = known.numbers("photo_count")
-        if known.column("bio") is not None:
-            halves[:, BIO_LENGTH] = np.where(known.has("bio"), known.bios.characters, -1)
+        bios = known.column("bio")
+        if bios is not None:
+            halves[:, BIO_LENGTH] = np.where(known.has("bio"), measure(bios).characters, -1)
         if known.column("name") is not None:
             halves[:, NAME_DIGITS] = known.digits("name")
 

@@ -13,20 +13,13 @@ import polars as pl
 
 from detector.contract.events import EVENT_TYPES
 from detector.contract.jit import kernel
-from features.details import link_key
-from features.hashing import (
-    SCRATCH_MARGIN,
-    arrow_of,
-    bytes_at,
-    is_valid,
-    keys,
-    readable,
-    string_views,
-    strings_of,
-    word_at,
-)
+from features.details import Details, Tails, find_details, read_details
+from features.hashing import SCRATCH_MARGIN, arrow_of, bytes_at, is_valid, keys, readable, strings_of, word_at
 from features.ip_blocks import write_block_keys
-from features.texts import EXACT, Texts, measure
+from features.text.column import TextColumn
+from features.text.contacts import find_contacts
+from features.text.fold import Normalised, normalise
+from features.texts import Texts, measure
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,19 +30,23 @@ _MULTIPLIER: Final = 0x1715609F7C746C69
 _INT32_MAX: Final = 2**31 - 1
 
 
-class Links(NamedTuple):
-    """What lists of links say, shape (n,)."""
+class Said(NamedTuple):
+    """The texts of the events that have one."""
 
-    present: NDArray[np.bool_]
-    hosts: NDArray[np.uint64]
-    """Key of the first link's host; 0 without one."""
+    rows: NDArray[np.int64]
+    """(m,), rising."""
+    texts: TextColumn
+    """m texts."""
 
 
 class Fields:
-    """The columns of a batch in ``EVENT_SCHEMA``; n is the number of events."""
+    """The columns of a batch in ``EVENT_SCHEMA``; n is the number of events.
 
-    def __init__(self, events: pl.DataFrame) -> None:
-        self._events = events
+    With ``tails`` contacts are found that began in a message before, of this batch or an earlier one.
+    """
+
+    def __init__(self, events: pl.DataFrame, tails: Tails | None = None) -> None:
+        self._events, self._tails = events, tails
         self._count = len(events)
         self._columns: dict[str, pl.Series | None] = {}
         self._keys: dict[str, NDArray[np.uint64]] = {}
@@ -104,38 +101,93 @@ class Fields:
             raise ValueError(msg)
         return codes
 
+    def said(self, field: str) -> Said:
+        """Return the texts of a string field that has any."""
+        column = self._events.get_column(field)
+        if column.null_count() == 0:
+            return Said(np.arange(self._count), TextColumn.of(column))
+        rows = np.flatnonzero(self.has(field))
+        return Said(rows, TextColumn.of(column[rows]))
+
     @cached_property
     def texts(self) -> Texts:
         """Measures of the texts."""
         found = measure(self._events.get_column("text"))
-        self._keys["text"] = found.keys[:, EXACT]
+        self._keys["text"] = found.exact
         return found
 
     @cached_property
-    def bios(self) -> Texts:
-        """Measures of the profiles' own words."""
-        return measure(self._events.get_column("bio"))
+    def written(self) -> Said:
+        """The texts."""
+        return self.said("text")
 
     @cached_property
-    def links(self) -> Links:
-        """What the list of links says."""
-        links = Links(np.zeros(self._count, np.bool_), np.zeros(self._count, np.uint64))
-        column = self.column("links")
-        if column is not None:
-            array = arrow_of(column)
-            listed, offsets = array.buffers()[:2]
-            ends = readable(offsets).view(np.int64)[array.offset : array.offset + len(array) + 1]
-            items = string_views(array.values)
-            scratch = np.empty(len(items.data) + SCRATCH_MARGIN, np.uint8)
-            _read_links(*items, ends, readable(listed), array.offset, scratch, *links)
-        return links
+    def normal(self) -> Normalised:
+        """The texts in their two normal spellings, shape (m,) as ``written``."""
+        return normalise(self.written.texts)
+
+    @cached_property
+    def shapes(self) -> NDArray[np.uint64]:
+        """Keys of the texts without what varies in a template, shape (n,); 0 without one."""
+        keys = np.zeros(self._count, np.uint64)
+        keys[self.written.rows] = self.normal.full.keys()
+        return keys
+
+    @cached_property
+    def shape_bytes(self) -> NDArray[np.int64]:
+        """Bytes of the texts without what varies, shape (n,)."""
+        sizes = np.zeros(self._count, np.int64)
+        sizes[self.written.rows] = np.diff(self.normal.full.offsets)
+        return sizes
+
+    @cached_property
+    def details(self) -> Details:
+        """The contacts and links in texts."""
+        rows, texts = self.written
+        found = [find_contacts(texts)]
+        if self._tails is not None:
+            found.append(self._tails.find(self.keys("account_id")[rows], self.ts[rows], texts))
+        return read_details(self._count, rows, *found)
+
+    @cached_property
+    def profile_details(self) -> tuple[Details, ...]:
+        """The contacts and links in bios and names."""
+        return tuple(
+            find_details(self._count, *self.said(field)) for field in ("bio", "name") if self.column(field) is not None
+        )
+
+    @cached_property
+    def listed(self) -> Details:
+        """The links in lists of links."""
+        column = self._events.get_column("links")
+        items = column.list.explode(keep_nulls=False, empty_as_null=False)
+        rows = np.repeat(np.arange(self._count), column.list.len().fill_null(0).to_numpy())
+        kept = items.is_not_null().to_numpy()
+        found = find_details(self._count, rows[kept], TextColumn.of(items.drop_nulls()))
+        found.links[rows] = True
+        return found
 
     @cached_property
     def hosts(self) -> NDArray[np.uint64]:
-        """Keys of the hosts of first links, shape (n,): in the list of links, or else in the text."""
+        """Keys of first links, shape (n,): in the list of links, or else in the text."""
         if self.column("links") is None:
-            return self.texts.hosts
-        return np.where(self.links.hosts != np.uint64(0), self.links.hosts, self.texts.hosts)
+            return self.details.hosts
+        return np.where(self.listed.hosts != np.uint64(0), self.listed.hosts, self.details.hosts)
+
+    @cached_property
+    def contacts(self) -> NDArray[np.uint64]:
+        """Keys of first contacts, shape (n,): in the text, the list of links, the bio or the name."""
+        keys = np.zeros(self._count, np.uint64)
+        parts = [self.details] if self.column("text") is not None else []
+        parts += [self.listed] if self.column("links") is not None else []
+        for part in reversed([*parts, *self.profile_details]):
+            np.copyto(keys, part.contact_keys, where=part.contact_keys != np.uint64(0))
+        return keys
+
+    @property
+    def ts(self) -> NDArray[np.int64]:
+        """Event times in epoch ms."""
+        return self._events.get_column("ts").to_numpy()
 
     @cached_property
     def ip_blocks(self) -> NDArray[np.uint64]:
@@ -196,28 +248,6 @@ def _find_codes(views: NDArray[np.uint8], first: int, slots: NDArray[np.uint64],
             return row
         codes[row] = slots[place, 1]
     return -1
-
-
-@kernel
-def _read_links(
-    views: NDArray[np.uint8],
-    data: NDArray[np.uint8],
-    valid: NDArray[np.uint8],
-    first: int,
-    ends: NDArray[np.int64],
-    listed: NDArray[np.uint8],
-    first_list: int,
-    scratch: NDArray[np.uint8],
-    present: NDArray[np.bool_],
-    hosts: NDArray[np.uint64],
-) -> None:
-    for row in range(present.shape[0]):
-        if not is_valid(listed, first_list + row) or ends[row] == ends[row + 1]:
-            continue
-        present[row] = True
-        if is_valid(valid, first + ends[row]):
-            text, start, end = bytes_at(views, data, first + ends[row])
-            hosts[row] = link_key(text, start, end, scratch)
 
 
 @kernel

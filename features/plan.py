@@ -10,6 +10,7 @@ import numpy as np
 
 from features import columns
 from features.arrays import FLAG_BITS, HEADER, NO_TIME, PREDICATES_MAX
+from features.messages import TESTS
 from features.places import DAYS, PLACE_FACTS
 from features.predicates import PREDICATES
 from features.sharing import KINDS
@@ -18,7 +19,7 @@ from features.vocabulary import CATEGORIES, KEYS, LATEST, VALUES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.catalogue import Catalogue
+    from features.views import Catalogue
 
 _FIELDS: Final[tuple[str, ...]] = ("GAP", "PAIR_GAP", "LENGTH", "INDEX", "TEXT", "SHAPE", "DOMAIN", "CLASS")
 _RING_WORDS: Final = 3
@@ -146,7 +147,8 @@ class PlanBuilder:
             windows_ms=tuple(self._windows),
             predicates=tuple(self.predicates),
             needs=frozenset(f.lower() for f in fields if f.lower() in columns.GROUPS)
-            | ({"profile"} if any(n not in KINDS for n in self._latest) else set()),
+            | ({"profile"} if any(n not in KINDS and n != "message" for n in self._latest) else set())
+            | ({"message"} if "message" in self._latest or any(n in TESTS for n in self.predicates) else set()),
             kinds=frozenset(self._latest) & frozenset(KINDS),
             receives=any(n in PREDICATES and PREDICATES[n].received for n in self.predicates),
             constants=constants,
@@ -230,8 +232,8 @@ class PlanBuilder:
         return blank
 
     def _bit(self, name: str) -> int:
-        if name not in PREDICATES and name not in PLACE_FACTS:
-            known = sorted({*PREDICATES, *PLACE_FACTS})
+        if name not in PREDICATES and name not in PLACE_FACTS and name not in TESTS:
+            known = sorted({*PREDICATES, *PLACE_FACTS, *TESTS})
             raise KeyError(f"a feature reads the predicate {name!r}, which is not known; known: {known}")
         if name not in self.predicates:
             if len(self.predicates) == PREDICATES_MAX:

@@ -50,6 +50,16 @@ def _likes_or_is_like(fields: Fields) -> NDArray[np.bool_]:
     return found
 
 
+def _has_link(fields: Fields) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = fields.details.links | fields.listed.links
+    return found
+
+
+def _has_contact(fields: Fields) -> NDArray[np.bool_]:
+    found: NDArray[np.bool_] = fields.details.contacts | fields.listed.contacts
+    return found
+
+
 PREDICATES: Final[dict[str, Predicate]] = {
     "event": Predicate(),
     "login": Predicate(("login",)),
@@ -70,8 +80,8 @@ PREDICATES: Final[dict[str, Predicate]] = {
     "purchase": Predicate(("purchase",)),
     "targeted": Predicate(test=lambda f: f.has("target_id")),
     "text": Predicate(test=lambda f: f.has("text")),
-    "link": Predicate(test=lambda f: f.text_is(texts.HAS_LINK) | f.links.present),
-    "contact": Predicate(test=lambda f: f.text_is(texts.HAS_CONTACT)),
+    "link": Predicate(test=_has_link),
+    "contact": Predicate(test=_has_contact),
     "emoji": Predicate(test=lambda f: f.text_is(texts.EMOJI)),
     "non_ascii": Predicate(test=lambda f: f.text_is(texts.LETTER)),
     "message_received": Predicate(("message",), received=True),

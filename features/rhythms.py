@@ -189,17 +189,19 @@ class HoursFromSignup:
 
 @dataclass(frozen=True, slots=True)
 class Latest:
-    """The latest value said (`vocabulary.LATEST`); ``part`` picks one of several said together. Has no window."""
+    """The latest value said (`vocabulary.LATEST`), scaled; ``part`` picks one of several said together. No window."""
 
     name: str
     part: int = 0
+    scale: float = 1.0
 
     def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
         """Read it."""
         del window_ms
-        return f"latest({plan.latest(self.name, self.part)}, {empty})"
+        return f"latest({plan.latest(self.name, self.part)}, {self.scale}, {empty})"
 
     def reference(self, account: SeenAccount, window_ms: int) -> float:
         """Look it up."""
         del window_ms
-        return float(account.latest[self.name][self.part]) if self.name in account.latest else NOTHING
+        values = account.latest.get(self.name)
+        return NOTHING if values is None or values[self.part] < 0 else values[self.part] * self.scale

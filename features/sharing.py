@@ -10,10 +10,9 @@ import numpy as np
 import polars as pl
 
 from detector.contract.events import TYPE_CODES
-from detector.contract.jit import kernel
-from features.details import trimmed_key
+from detector.contract.jit import inlined, kernel
 from features.fields import Fields
-from features.hashing import SCRATCH_MARGIN, bytes_at, is_valid, keys, strings_of
+from features.hashing import SCRATCH_MARGIN, bytes_at, hash_bytes, is_valid, keys, strings_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,10 +65,8 @@ def _as_it_is(field: str) -> Callable[[Fields], _Keys | None]:
 
 
 def _contacts(known: Fields) -> _Keys | None:
-    has_text, has_bio = known.column("text") is not None, known.column("bio") is not None
-    if has_text and has_bio:
-        return np.where(known.texts.contacts != _NONE, known.texts.contacts, known.bios.contacts)
-    return known.texts.contacts if has_text else known.bios.contacts if has_bio else None
+    fields = ("text", "links", "bio", "name")
+    return None if all(known.column(field) is None for field in fields) else known.contacts
 
 
 def _hosts(known: Fields) -> _Keys | None:
@@ -80,7 +77,7 @@ def _hosts(known: Fields) -> _Keys | None:
 def _shapes(known: Fields) -> _Keys | None:
     if known.column("text") is None:
         return None
-    return np.where(known.texts.shape_bytes >= SHAPE_BYTES_MIN, known.texts.shapes, _NONE)
+    return np.where(known.shape_bytes >= SHAPE_BYTES_MIN, known.shapes, _NONE)
 
 
 def _at_signup(known: Fields, values: _Keys) -> _Keys:
@@ -138,6 +135,25 @@ def _append(
     return used
 
 
+@inlined
+def _is_sign(byte: np.uint8) -> bool:
+    lowered = byte | 32
+    return bool(byte < 128 and not (97 <= lowered <= 122 or 48 <= byte <= 57))
+
+
+@kernel
+def _trimmed_key(text: NDArray[np.uint8], start: int, end: int, scratch: NDArray[np.uint8]) -> np.uint64:
+    """Hash a stretch in lower case, without ASCII signs at its ends."""
+    while start < end and _is_sign(text[start]):
+        start += 1
+    while start < end and _is_sign(text[end - 1]):
+        end -= 1
+    for at in range(start, end):
+        byte = text[at]
+        scratch[at - start] = byte | 32 if 65 <= byte <= 90 else byte
+    return hash_bytes(scratch, 0, end - start) if end > start else np.uint64(0)
+
+
 @kernel
 def _write_trimmed(
     views: NDArray[np.uint8],
@@ -150,4 +166,4 @@ def _write_trimmed(
     for row in range(out.shape[0]):
         if is_valid(valid, first + row):
             text, start, end = bytes_at(views, data, first + row)
-            out[row] = trimmed_key(text, start, end, scratch)
+            out[row] = _trimmed_key(text, start, end, scratch)

@@ -25,7 +25,7 @@ from features.plan import Plan, compile_plan
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from features.catalogue import Catalogue
+    from features.views import Catalogue
 
 _TEMPLATE: Final = Path(__file__).parent / "kernels"
 _CONSTANTS: Final = '''"""What one catalogue fixes."""

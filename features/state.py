@@ -9,18 +9,20 @@ import numpy as np
 
 from features import columns as c
 from features.arrays import CHUNK_MAX, PROCESSED, SIZE_CLASSES, Batch, Results, State
+from features.marks import mark_texts
 from features.slots import SlotTable
 from features.specialise import specialise
+from features.text.history import TextHistory
 from features.touched import Touched
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from features.catalogue import Catalogue
     from features.columns import EventColumns
     from features.touched import Turn
+    from features.views import Catalogue
 
-STATE_VERSION: Final = 3
+STATE_VERSION: Final = 4
 TTL_MS: Final = 30 * 86_400_000
 """The default of the setting ``account_ttl_days``."""
 _GROWTH: Final = 1.125
@@ -86,7 +88,7 @@ class AccountFeatures:
     @property
     def nbytes(self) -> int:
         """Bytes the arrays take."""
-        return self._slots.nbytes + self._words.nbytes + self._log.nbytes
+        return self._slots.nbytes + self._words.nbytes + self._log.nbytes + self._history.nbytes
 
     def process(self, columns: EventColumns, roles: NDArray[np.int64]) -> Computed:
         """Take events in arrival order, each in the roles given (`both_roles`)."""
@@ -96,6 +98,9 @@ class AccountFeatures:
         slots = self._slots.find_or_add(accounts.view(np.uint64))
         self._fit_records()
         self.touch(slots)
+        if "message" in self.plan.needs:
+            self._history.process(columns, roles, slots, self.ttl_ms)
+            mark_texts(columns, self.plan.predicates)
         sent = np.flatnonzero(~received)
         outcomes = np.zeros(len(sent), np.uint8)
         vectors = np.empty((len(sent), len(self.catalogue.features)))
@@ -145,6 +150,7 @@ class AccountFeatures:
             "keys": self._slots.keys_of(slots),
             "records": records,
             "log": log,
+            **self._history.extract(slots),
         }
 
     def put(self, state: dict[str, NDArray[Any]]) -> NDArray[np.int64]:
@@ -165,6 +171,7 @@ class AccountFeatures:
             slots
         ):
             _grow(self._log, int(len(self._log) * _GROWTH) + self._log_margin)
+        self._history.put(slots, state)
         return slots
 
     def wrote(self, state: dict[str, NDArray[Any]]) -> bool:
@@ -191,11 +198,12 @@ class AccountFeatures:
 
     def _forget(self, slots: NDArray[np.int64]) -> None:
         self._touched.remove(slots, self._slots.keys_of(slots))
+        self._history.forget(slots)
         self._slots.remove(slots)
 
     def _clear(self) -> None:
         self._hand = 0
-        self._slots, self._touched = SlotTable(), Touched()
+        self._slots, self._touched, self._history = SlotTable(), Touched(), TextHistory()
         self._words = np.zeros(0, np.int64)
         self._log = np.zeros(2 * self._log_margin, np.int64)
         self._free = np.full(SIZE_CLASSES, -1, np.int64)

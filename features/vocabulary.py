@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from features import columns
+from features.messages import MEASURES
 from features.places import GAP_BINS
 from features.sharing import KINDS
 
@@ -18,6 +19,7 @@ LATEST: Final = {
     "photo_count": (columns.PHOTO_COUNT, 1),
     "bio_length": (columns.BIO_LENGTH, 1),
     "name_digits": (columns.NAME_DIGITS, 1),
+    "message": (columns.MESSAGE, len(MEASURES)),
     **{kind: (columns.SHARED + 2 * place, 2) for place, kind in enumerate(KINDS)},
 }
 """Values an account keeps the latest of: first column and how many."""

@@ -31,6 +31,7 @@ from detector.backfill import Filled, Filling, History
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.lake import LakeWriter
+from detector.message_reader import MessageReader
 from detector.settings import Settings
 from features.catalogue import DEFAULT
 from features.state import AccountFeatures
@@ -83,7 +84,8 @@ def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
             _log.info("the lake %s holds no events: nothing to fill", settings.lake_dir)
             return {}
         _compare(settings, plan, held, history)
-        filled = _replay(history, filling, draining)
+        reader = MessageReader.load(settings.encoder_dir, settings.categories_dir)
+        filled = _replay(history, filling, reader, draining)
     _write(settings, plan, filled, history)
     _log.info(
         "filled %d features of %s accounts from %s events in the lake, of %s and later, in %.1f s%s",
@@ -166,8 +168,8 @@ def _compare(settings: Settings, plan: Plan, held: _Held, history: History) -> N
         _log.warning("the lake holds %s of the %s events this state has seen", f"{kept:,}", f"{held.seen:,}")
 
 
-def _replay(history: History, filling: Filling, draining: threading.Event) -> Filled:
-    filled, told_at = Filled(filling), time.monotonic()
+def _replay(history: History, filling: Filling, reader: MessageReader, draining: threading.Event) -> Filled:
+    filled, told_at = Filled(filling, reader), time.monotonic()
     for batch in history.batches():
         if draining.is_set():
             raise GillnetError("stopped before the features were filled; the state is as it was")

@@ -100,9 +100,9 @@ def since(then: int, now: int, scale: float, empty: float) -> float:
 
 
 @part
-def latest(value: int, empty: float) -> float:
-    """Return a value that has been said."""
-    return float(value) if value >= 0 else empty
+def latest(value: int, scale: float, empty: float) -> float:
+    """Return a value that has been said, scaled."""
+    return value * scale if value >= 0 else empty
 
 
 @part

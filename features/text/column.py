@@ -8,6 +8,9 @@ import numpy as np
 import polars as pl
 import pyarrow as pa
 
+from detector.contract.jit import kernel
+from features.hashing import hash_bytes
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -48,3 +51,16 @@ class TextColumn(NamedTuple):
     def strings(self) -> list[str]:
         """Return the texts as Python strings."""
         return self.series().to_list()
+
+    def keys(self) -> NDArray[np.uint64]:
+        """Hash each text, as `hashing.keys` does; 0 for an empty one."""
+        found = np.zeros(len(self), np.uint64)
+        _hash(np.require(self.data, requirements="W"), np.require(self.offsets, requirements="W"), found)
+        return found
+
+
+@kernel
+def _hash(data: NDArray[np.uint8], offsets: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
+    for row in range(keys.shape[0]):
+        if offsets[row + 1] > offsets[row]:
+            keys[row] = hash_bytes(data, offsets[row], offsets[row + 1])

@@ -79,6 +79,8 @@ _PAGES: Final[dict[str, str]] = {
     "zalo": "zalo.me",
 }
 _NUMBERS: Final = "wa.me api.whatsapp.com"
+_RESERVED: Final = "example test"
+"""Top-level domains that stand for real ones in what is made up, as synthetic streams are (RFC 2606)."""
 _NO_HOST: Final = "asp.net wi.fi vb.net ado.net java.io os.name this.id e.id user.name file.name system.net linq.net"
 
 
@@ -110,6 +112,7 @@ def suffixes() -> Suffixes:
     marked = _rules()
     lists = (
         (COMMON, _COMMON),
+        (RULE | COMMON, _RESERVED),
         (FAIR, _FAIR),
         (WORD_TOO, _WORDS),
         (MAIL, _MAIL),

@@ -25,9 +25,11 @@ from features.text.contact_spelling import close_up, find_words, respell
 from features.text.contact_suffixes import Suffixes, suffixes
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-__all__ = ["ContactKind", "Contacts", "find_contacts"]
+__all__ = ["ContactKind", "Contacts", "find_contacts", "joined"]
 
 
 class Contacts(NamedTuple):
@@ -46,12 +48,16 @@ class Contacts(NamedTuple):
 
     def only(self, kept: NDArray[np.bool_]) -> Contacts:
         """Return some of them."""
-        sizes, starts = np.diff(self.values.offsets)[kept], self.values.offsets[:-1][kept]
+        return self.taken(np.flatnonzero(kept))
+
+    def taken(self, order: NDArray[np.int64]) -> Contacts:
+        """Return some of them, in the order given."""
+        sizes, starts = np.diff(self.values.offsets)[order], self.values.offsets[:-1][order]
         offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
         places = np.arange(offsets[-1]) + np.repeat(starts - offsets[:-1], sizes)
         values = TextColumn(self.values.data[places], offsets)
         row, kind, key, place, stop, _ = self
-        return Contacts(row[kept], kind[kept], key[kept], place[kept], stop[kept], values)
+        return Contacts(row[order], kind[order], key[order], place[order], stop[order], values)
 
 
 def find_contacts(texts: TextColumn) -> Contacts:
@@ -64,6 +70,15 @@ def find_contacts(texts: TextColumn) -> Contacts:
     k = int(found.counts[0])
     values = TextColumn(found.values[: found.ends[k]], found.ends[: k + 1])
     return Contacts(found.row[:k], found.kind[:k], found.key[:k], found.place[:k], found.stop[:k], values)
+
+
+def joined(parts: Sequence[Contacts]) -> Contacts:
+    """Put contacts found in the same texts together, by row; of a row in the order of the parts."""
+    row, kind, key, place, stop = (np.concatenate([part[k] for part in parts]) for k in range(5))
+    sizes = np.concatenate([np.diff(part.values.offsets) for part in parts])
+    offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
+    values = TextColumn(np.concatenate([part.values.data for part in parts]), offsets)
+    return Contacts(row, kind, key, place, stop, values).taken(np.argsort(row, kind="stable"))
 
 
 @kernel

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from detector.contract.jit import kernel, part
-from features.details import ENDINGS
 from features.text.fold_points import kind_of
 from features.text.fold_tables import DIGIT, LETTER
 
@@ -18,7 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_ADDRESS, LINK, EMAIL, HANDLE = range(4)
-_MORE_ENDINGS: Final = """
+_ENDINGS: Final = """
+com net org info biz io me ly co ru xyz top club site online link app shop live vip
 ac ae ai ar at au be bg bid br buzz by ca cc cf ch cl cloud cn cz date de dev dk edu es eu fi fm fr fun ga gd gg gl gov
 gq gr hk hu id ie il in ir is it jp kr kz lt lv ml mobi mx nl no nz pe ph pk pl pro pt pw ro rs sa se sg sh si sk space
 store su tech tk tr tv tw ua uk us vc vn website win work ws wtf za \u0441\u0430\u0439\u0442 \u0440\u0444
@@ -41,7 +41,7 @@ def numbers(words: list[str]) -> NDArray[np.uint64]:
 
 
 _SEED: Final = np.uint64(number(""))
-_ENDINGS: Final = numbers([*ENDINGS, *_MORE_ENDINGS.split()])
+_ENDING_NUMBERS: Final = numbers(_ENDINGS.split())
 _AT, _POINT, _SLASH, _COLON, _HYPHEN, _UNDERLINE, _SPACE, _QUESTION, _HASH = (ord(c) for c in "@./:-_ ?#")
 
 
@@ -118,7 +118,7 @@ def _host_end(src: NDArray[np.int32], at: int, stop: int, kinds: NDArray[np.uint
             if i == label:
                 return at
             label, labels = i + 1, labels + 1
-    known = labels > 0 and end - label >= _LABEL_MIN and is_in(number_of(src, label, end), _ENDINGS)
+    known = labels > 0 and end - label >= _LABEL_MIN and is_in(number_of(src, label, end), _ENDING_NUMBERS)
     return end if known else at
 
 

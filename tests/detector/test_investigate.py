@@ -6,13 +6,12 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from detector import cli
+from detector import cli, replay
 from detector.contract.decisions import Decision, Reason
 from detector.contract.events import EVENT_SCHEMA
 from detector.investigate import TEXT_CHARACTERS_MIN, UnknownAccountError, investigate
 from detector.lake import LakeWriter, decisions_frame
 from detector.sql import Lake
-from features import replay
 
 NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
 PITCH = "meet me on my page, dear \x1b[31mfriend[/red]"

@@ -20,7 +20,7 @@ from features.vocabulary import LATEST
 if TYPE_CHECKING:
     import polars as pl
 
-    from features.catalogue import Catalogue
+    from features.views import Catalogue
 
 TYPES = list(EVENT_TYPES)
 SORTS = {name: sort for sort, names in ACTIONS for name in names}

@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 from detector.contract.events import EVENT_SCHEMA, EVENT_TYPES, TYPE_CODES
 from features import columns as c
 from features.columns import GROUPS, KINDS, derive
+from features.messages import MEASURES
 from features.predicates import PREDICATES
+from features.text.column import TextColumn
+from features.text.fold import normalise
 
 NAMES = tuple(PREDICATES)
 
@@ -172,10 +175,14 @@ def test_what_the_target_receives_is_known(kind, fields, names):
     assert received(kind, **fields) == names
 
 
+def slotted(text):
+    return normalise(TextColumn.of([text])).full.strings()[0]
+
+
 def test_texts_have_short_keys():
     found = columns_of(event("message", text="Hi!! see www.foo.com 😀")).halves[0]
     assert found[c.TEXT] == short_key("Hi!! see www.foo.com 😀")
-    assert found[c.SHAPE] == short_key("hiseewwwfoocom😀")
+    assert found[c.SHAPE] == short_key(slotted("Hi!! see www.foo.com 😀"))
     assert found[c.DOMAIN] == short_key("foo.com")
     assert found[c.LENGTH] == 22
 
@@ -200,14 +207,14 @@ def test_what_an_event_does_not_say_is_0_or_minus_1():
     said = columns_of(event("profile_update", photo_count=1, bio="b", name="n", text="a.com", links=["a"]))
     for found in (columns_of(event("login")), columns_of(event("login"), event("message", text="x"))):
         assert found.halves[0, c.TEXT : c.SHARED].tolist() == [0, 0, 0, 0, -1, -1, -1]
-        assert found.halves[0, c.SHARED :].tolist() == [-1] * 2 * len(KINDS)
+        assert found.halves[0, c.SHARED :].tolist() == [-1] * (2 * len(KINDS) + len(MEASURES))
     assert (said.halves[:, c.SHARED :] == -1).all()
 
 
 @pytest.mark.parametrize("group", sorted(GROUPS))
 def test_only_the_groups_needed_are_filled(group):
     row = event("post", text="see foo.com", photo_count=1, bio="b", name="n1")
-    places = {"text": [c.TEXT], "shape": [c.SHAPE], "domain": [c.DOMAIN], "length": [c.LENGTH]}.get(
+    places = {"text": [c.TEXT], "shape": [c.SHAPE], "domain": [c.DOMAIN], "length": [c.LENGTH], "message": []}.get(
         group, [c.PHOTO_COUNT, c.BIO_LENGTH, c.NAME_DIGITS]
     )
     full, some = columns_of(row).halves[0], columns_of(row, needs=frozenset({group})).halves[0]

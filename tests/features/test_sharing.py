@@ -95,12 +95,12 @@ def test_an_event_carries_its_entities(fields, kinds):
 
 
 def test_entities_are_known_by_their_normal_form():
-    assert are_one("text", {"text": LONG}, {"text": LONG.upper() + "!! 42"})
+    assert are_one("text", {"text": LONG}, {"text": LONG.upper() + "!!"})
     assert not are_one("text", {"text": LONG}, {"text": LONG + " now"})
     assert are_one("ip_block", {"ip": "10.0.0.1"}, {"ip": "10.0.0.77"})
     assert not are_one("ip", {"ip": "10.0.0.1"}, {"ip": "10.0.0.77"})
     assert are_one("contact", {"text": "@Foo_Bar"}, {"bio": "I am @foo_bar."})
-    assert are_one("contact", {"text": "+1 555 123 4567"}, {"text": "1-555-123-4567"})
+    assert are_one("contact", {"text": "+1 415 555 0123"}, {"text": "call 415-555-0123"})
     assert are_one("domain", {"text": "https://www.Foo.com/a"}, {"links": ["foo.com"]})
     assert are_one("signup_email", *({"kind": "signup", "email_domain": name} for name in ("gmail.com", "Gmail.com")))
 
@@ -111,7 +111,7 @@ def test_the_text_comes_before_the_bio():
 
 
 def test_kinds_never_meet():
-    found = found_in(event(device_id="x@y.zz", photo_hash="x@y.zz", ip="x@y.zz", text="x@y.zz"))
+    found = found_in(event(device_id="x@y.com", photo_hash="x@y.com", ip="x@y.com", text="x@y.com"))
     assert len({key for _, _, key in found}) == len(found) == 4
 
 

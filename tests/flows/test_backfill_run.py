@@ -13,10 +13,10 @@ import polars as pl
 import pytest
 
 from detector.backfill import History
+from detector.replay import Replay
 from detector.simulator import load_scenario, simulate
 from features.arrays import PROCESSED
 from features.catalogue import DEFAULT
-from features.replay import Replay
 from flows.clients import ensure_topics
 from flows.producer import produce
 from flows.state import read_totals

@@ -1,4 +1,4 @@
-"""Feature vectors from history, by the stream's own engine: for training, investigation and backfill."""
+"""Feature vectors from history, by the stream's own engine: for training and investigation."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from detector.message_groups import MessageGroups
+from detector.message_reader import shipped_reader
 from features.arrays import PROCESSED
-from features.catalogue import DEFAULT, Catalogue
+from features.catalogue import DEFAULT
 from features.intake import Intake
 from features.state import AccountFeatures, both_roles
 
@@ -15,16 +17,21 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from features.intake import Reader
+    from features.views import Catalogue
+
 LATENESS_MS: Final = 3_600_000
 """The default of the setting ``lateness_seconds``."""
 
 
 class Replay:
-    """Runs batches of events, in arrival order, through the feature engine."""
+    """Runs batches of events, in arrival order, through the feature engine; texts are read by the shipped models."""
 
-    def __init__(self, catalogue: Catalogue = DEFAULT, lateness_ms: int = LATENESS_MS) -> None:
+    def __init__(
+        self, catalogue: Catalogue = DEFAULT, lateness_ms: int = LATENESS_MS, reader: Reader | None = None
+    ) -> None:
         self._features = AccountFeatures(catalogue, lateness_ms)
-        self._intake = Intake(self._features.plan, lateness_ms)
+        self._intake = Intake(self._features.plan, lateness_ms, reader or shipped_reader(), MessageGroups())
 
     def process(self, events: pl.DataFrame) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:
         """Return outcomes, shape (n,), and vectors, shape (n, F), of a batch in ``EVENT_SCHEMA``."""

@@ -1,0 +1,100 @@
+"""Where all messages meet: near duplicates of one another, and the campaigns they make up."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from features.messages import CLOSENESS_MIN, Grouped
+from features.text.column import TextColumn
+from features.text.near_duplicates import CAPACITY, NearDuplicates
+from features.text.signatures import Signatures
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from features.messages import Messages
+
+_LOG_BYTES_MIN: Final = 1 << 20
+
+
+class MessageGroups:
+    """Groups texts as they come.
+
+    What it tells of itself (`changes`) is the texts that came since, which lead from state to state, until they weigh
+    as much as the state: then that.
+    """
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._near = NearDuplicates(capacity)
+        self._came: list[_Came] = []
+        self._told_bytes, self._whole_bytes = 0, 0
+
+    def __len__(self) -> int:
+        """Return the number of groups held."""
+        return len(self._near)
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes the arrays take."""
+        return self._near.nbytes
+
+    def process(self, messages: Messages) -> Grouped:
+        """Take texts in, and say what they are part of."""
+        came = messages.signatures, messages.senders, messages.ts, messages.texts
+        found = self._near.process(*came)
+        self._came.append(came)
+        close = found.closeness >= CLOSENESS_MIN
+        nobody = np.zeros(len(messages.rows), np.int32)
+        return Grouped(
+            found.leaders,
+            found.counts,
+            np.where(close, found.senders, np.minimum(found.senders, 1)),
+            np.where(close, found.senders_1h, np.minimum(found.senders_1h, 1)),
+            nobody,
+            nobody.astype(np.uint64),
+        )
+
+    def sweep(self, before_ms: int, steps: int) -> int:
+        """Look at the next ``steps`` groups and forget those last seen before a time; return how many were."""
+        return self._near.sweep(before_ms, steps)
+
+    def changes(self) -> dict[str, NDArray[Any]] | None:
+        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing."""
+        if not self._came:
+            return None
+        told, self._came = _joined(self._came), []
+        self._told_bytes += sum(array.nbytes for array in told.values())
+        complete = self._told_bytes >= max(self._whole_bytes, _LOG_BYTES_MIN)
+        if complete:
+            told = {f"near_{name}": array for name, array in self._near.snapshot().items()}
+            self._whole_bytes, self._told_bytes = sum(array.nbytes for array in told.values()), 0
+        return told | {"complete": np.array([complete])}
+
+    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
+        """Take in what `changes` told; ValueError when another version or capacity wrote it."""
+        if changes["complete"][0]:
+            self._near.restore({k.removeprefix("near_"): v for k, v in changes.items() if k.startswith("near_")})
+            return
+        signatures = Signatures(changes["values"], changes["words"], changes["letters"])
+        self._near.process(
+            signatures, changes["senders"], changes["ts"], TextColumn(changes["data"], changes["offsets"])
+        )
+
+
+_Came = tuple[Signatures, "NDArray[np.uint64]", "NDArray[np.int64]", TextColumn]
+
+
+def _joined(came: list[_Came]) -> dict[str, NDArray[Any]]:
+    signatures, senders, ts, texts = zip(*came, strict=True)
+    sizes = np.concatenate([np.diff(each.offsets) for each in texts])
+    return {
+        "values": np.concatenate([each.values for each in signatures]),
+        "words": np.concatenate([each.words for each in signatures]),
+        "letters": np.concatenate([each.letters for each in signatures]),
+        "senders": np.concatenate(senders),
+        "ts": np.concatenate(ts),
+        "data": np.concatenate([each.data for each in texts]),
+        "offsets": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
+    }
