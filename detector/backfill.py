@@ -20,8 +20,9 @@ from detector import verdicts
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import OUTCOMES
 from detector.policy import new_standings
-from detector.shard_batch import shard_of, split
+from detector.shard_batch import split
 from features.entities import SharedEntities
+from features.hashing import shard_of
 from features.intake import arrive, fill
 from features.specialise import specialise
 from features.state import AccountFeatures
