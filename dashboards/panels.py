@@ -102,7 +102,7 @@ STREAM: Final = (
     Panel(
         "Time of a batch",
         "s",
-        "Time to process one batch of one shard (most of it is features and scoring), and of one Kafka "
+        "Time to process one batch of one worker (most of it is features and scoring), and of one Kafka "
         "transaction. Batches that take longer mean a larger model or larger batches; transactions, a slow "
         "broker.",
         {
@@ -113,7 +113,7 @@ STREAM: Final = (
     Panel(
         "Time between snapshots",
         "s",
-        "Time between two snapshots of a shard. While events flow it should stay near `epoch_seconds` (1 s): "
+        "Time between two snapshots of a worker. While events flow it should stay near `epoch_seconds` (1 s): "
         "that much is done again after a crash. Longer under load means that snapshots or the disk are slow.",
         _quantiles("gillnet_epoch_seconds", 0.5, 0.99),
     ),
@@ -122,12 +122,12 @@ STATE_AND_LAKE: Final = (
     Panel(
         "Accounts and shared entities held",
         "short",
-        "Accounts in state, in all shards and in the fullest, and the devices, addresses and texts they share. "
+        "Accounts in state, of all workers and of the fullest, and the devices, addresses and texts they share. "
         "Accounts follow those active in the last `account_ttl_days`, entities those of the last day. If either grows "
         "without end, a producer invents them or forgetting does not work.",
         {
-            "accounts, all shards": "sum(gillnet_state_accounts)",
-            "accounts, fullest shard": "max(gillnet_state_accounts)",
+            "accounts, all workers": "sum(gillnet_state_accounts)",
+            "accounts, fullest worker": "max(gillnet_state_accounts)",
             "shared entities": "sum(gillnet_state_entities)",
         },
         width=6,
@@ -135,7 +135,7 @@ STATE_AND_LAKE: Final = (
     Panel(
         "Memory of the state",
         "bytes",
-        "Bytes of all shards' arrays. Plan each worker's memory for its shards, and twice that while it snapshots.",
+        "Bytes of all workers' arrays. Plan each worker's memory for its own, and twice that while it snapshots.",
         {"state": "sum(gillnet_state_bytes)"},
         width=6,
     ),

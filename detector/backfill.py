@@ -21,9 +21,10 @@ from detector.contract.events import EVENT_SCHEMA
 from detector.engine import OUTCOMES
 from detector.message_groups import MessageGroups
 from detector.policy import new_standings
-from detector.shard_batch import shard_of, split
+from detector.shard_batch import split
 from features.details import Tails
 from features.entities import SharedEntities
+from features.hashing import shard_of
 from features.intake import arrive, fill, fill_texts
 from features.specialise import specialise
 from features.state import AccountFeatures

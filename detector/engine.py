@@ -1,4 +1,4 @@
-"""The engine: one shard of accounts, a columnar batch in, scores and decisions out.
+"""The engine: a table of accounts, a columnar batch in, scores and decisions out.
 
 It knows neither Bytewax nor Kafka. `gillnet run`, `gillnet detect` and training all go through it.
 """
@@ -105,7 +105,7 @@ class ShardResult:
 
 
 class AccountShard:
-    """A fixed slice of the accounts, with their features and where they stand."""
+    """A slice of the accounts (or all of them), with their features and where they stand."""
 
     def __init__(
         self,
@@ -168,15 +168,15 @@ class AccountShard:
         names = self._features.catalogue.names
         return vectors if self._model.feature_names == names else vectors[:, self._inputs]
 
-    def changes(self) -> dict[str, NDArray[Any]] | None:
-        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing.
+    def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
+        """Tell by shard what `apply` must be told, after all it was told before, to hold the same state.
 
         Only what changed, and a little more in turn: once it is ``complete``, all since the last time it was is enough.
         """
-        turn = self._features.turn()
-        if turn is None:
-            return None
-        return self._extract(turn.slots) | {"removed": turn.removed, "complete": np.array([turn.complete])}
+        return {
+            shard: self._extract(turn.slots) | {"removed": turn.removed, "complete": np.array([turn.complete])}
+            for shard, turn in self._features.turn(shards).items()
+        }
 
     def apply(self, changes: dict[str, NDArray[Any]]) -> None:
         """Take in what `changes` told; ValueError when another version or catalogue wrote it."""
@@ -191,7 +191,7 @@ class AccountShard:
         return self._extract(self._features.slots())
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
-        """Go on from a snapshot, in a shard that knows nothing yet; ValueError as for `apply`."""
+        """Go on from a snapshot, of accounts not known yet; ValueError as for `apply`."""
         slots = self._features.put(state)
         self._standings = grow(self._standings, self._features.top)
         verdicts.put(self._standings, self._flagged, slots, state)

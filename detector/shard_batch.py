@@ -1,4 +1,4 @@
-"""A shard's part of a batch, and how a batch is split into them."""
+"""A part of a batch, for one or more shards, and how a batch is split into them."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from features.columns import ACCOUNT, TARGET
+from features.hashing import shard_of
 from features.state import both_roles
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ShardBatch:
-    """One shard's part of a batch, in arrival order.
+    """The part of a batch that some accounts sent and received, in arrival order.
 
     ``events`` are those its accounts sent. ``columns`` also have those they received, each in the role that ``roles``
     says (`features.state.both_roles`).
@@ -36,32 +37,30 @@ class ShardBatch:
         return rows
 
 
-def shard_of(keys: NDArray[np.uint64], shards: int) -> NDArray[np.int64]:
-    """Say which of a fixed number of shards each key belongs to: by its high bits, for slot tables use the low ones."""
-    return ((keys >> np.uint64(40)) % np.uint64(shards)).astype(np.int64)
-
-
 def whole(arrived: Arrived) -> ShardBatch:
-    """Make one shard of all."""
+    """Make one part of all."""
     return ShardBatch(arrived.events, arrived.columns, both_roles(arrived.columns))
 
 
 def split(arrived: Arrived, shards: int) -> list[tuple[int, ShardBatch]]:
-    """Split a batch by the shard of each event's account and of its target; order within a shard is arrival order.
+    """Split a batch by the shard of each event's account and of its target; order within a shard is arrival order."""
+    return gather(arrived, np.arange(shards))
 
-    The shard of an account is fixed by its key's high bits (the slot tables use the low ones), whatever the number of
-    workers or partitions.
-    """
+
+def gather(arrived: Arrived, homes: NDArray[np.int64]) -> list[tuple[int, ShardBatch]]:
+    """Split a batch so that shards with the same home, one of ``homes`` a shard, stay together."""
+    if (homes == homes[0]).all():
+        return [(int(homes[0]), whole(arrived))] if len(arrived.columns) else []
     roles = both_roles(arrived.columns)
     received, rows = roles & 1 == 1, roles >> 1
     words = arrived.columns.words
     account = np.where(received, words[rows, TARGET], words[rows, ACCOUNT]).view(np.uint64)
-    shard = shard_of(account, shards)
+    shard = homes[shard_of(account, len(homes))]
     order = np.argsort(shard, kind="stable")
     rows, received = rows[order], received[order]
     events, columns = arrived.events[rows[~received]], arrived.columns.take(rows)
-    sizes = np.bincount(shard, minlength=shards)
-    sent = np.bincount(shard[roles & 1 == 0], minlength=shards)
+    sizes = np.bincount(shard)
+    sent = np.bincount(shard[roles & 1 == 0], minlength=len(sizes))
     ends, sent_ends = np.cumsum(sizes), np.cumsum(sent)
     return [
         (

@@ -76,15 +76,18 @@ class SharedEntities:
         self._forget(freed[:count])
         return count
 
-    def changes(self) -> dict[str, NDArray[Any]] | None:
-        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing.
+    def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
+        """Tell by shard what `apply` must be told, after all it was told before, to hold the same state.
 
         Only what changed, and a little more in turn: once it is ``complete``, all since the last time it was is enough.
         """
         if not self._touched:
-            return None
+            return {}
         turn = self._touched.take(self._slots.slots())
-        return self.extract(turn.slots) | {"removed": turn.removed, "complete": np.array([turn.complete])}
+        return {
+            shard: self.extract(part.slots) | {"removed": part.removed, "complete": np.array([part.complete])}
+            for shard, part in turn.by_shard(self._slots.keys_of(turn.slots), shards).items()
+        }
 
     def apply(self, changes: dict[str, NDArray[Any]]) -> None:
         """Take in what `changes` told. ValueError if another version wrote it."""

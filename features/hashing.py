@@ -83,6 +83,11 @@ def keys(strings: pl.Series) -> NDArray[np.uint64]:
     return out
 
 
+def shard_of(keys: NDArray[np.uint64], shards: int) -> NDArray[np.int64]:
+    """Say which of a fixed number of shards each key belongs to: by its high bits, for slot tables use the low ones."""
+    return ((keys >> np.uint64(40)) % np.uint64(shards)).astype(np.int64)
+
+
 def write_keys(strings: pl.Series, out: NDArray[np.uint64]) -> None:
     """Write the keys of a string column; rows that are null are left as they are."""
     if strings.null_count() < len(strings):

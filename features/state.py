@@ -132,9 +132,12 @@ class AccountFeatures:
         """Count all that is known as told."""
         self._touched = Touched()
 
-    def turn(self) -> Turn | None:
-        """Say what to tell of the state now, so that all that was told makes up the state; None if nothing changed."""
-        return self._touched.take(self._slots.slots()) if self._touched else None
+    def turn(self, shards: int) -> dict[int, Turn]:
+        """Say by shard what to tell of the state now, so that all that was told makes up the state."""
+        if not self._touched:
+            return {}
+        turn = self._touched.take(self._slots.slots())
+        return turn.by_shard(self._slots.keys_of(turn.slots), shards)
 
     def extract(self, slots: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
         """Copy the accounts in k slots into arrays that never change; `put` takes them in."""

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from features.hashing import shard_of
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -27,6 +29,12 @@ class Turn(NamedTuple):
     """Keys forgotten since the last time, each once; some may be in ``slots`` again, under a slot of their own."""
     complete: bool
     """Whether with this one every slot was told since the last turn was complete."""
+
+    def by_shard(self, keys: NDArray[np.uint64], shards: int) -> dict[int, Turn]:
+        """Cut it by the keys its slots have; all shards if it is complete, else those with something to tell."""
+        shard, removed = shard_of(keys, shards), shard_of(self.removed, shards)
+        some = range(shards) if self.complete else np.union1d(shard, removed).tolist()
+        return {s: Turn(self.slots[shard == s], self.removed[removed == s], self.complete) for s in some}
 
 
 class Touched:

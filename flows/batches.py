@@ -57,12 +57,12 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Which of a batch's k sharings the entity shards are asked about."""
+    """Which of a batch's k sharings each worker is asked about, by the first of its entity shards."""
 
     order: NDArray[np.int64]
-    """(k,): rows of the sharings, entity shard after entity shard, in each as they came."""
+    """(k,): rows of the sharings, worker after worker, in each as they came."""
     spans: Mapping[int, slice]
-    """Where in ``order`` each entity shard that is asked has its part."""
+    """Where in ``order`` each worker that is asked has its part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,10 @@ class Lookup:
 
 @dataclass(frozen=True, slots=True)
 class EntityInput:
-    """What one entity shard is given of a source's batch; a tick has no lookup."""
+    """What one entity shard is given, as `ShardInput`; a tick has no lookup."""
 
     shard: int
-    mark: Mark
+    mark: Mark | None
     lookup: Lookup | None
 
 
@@ -109,16 +109,19 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class ShardInput:
-    """One shard's part of a source batch; a tick has none."""
+    """What one shard is given: the first of a worker's, the part of a source batch for all of them; a tick has none.
+
+    The others are given no mark and only woken, for Bytewax keeps the state of what was awake in an epoch.
+    """
 
     shard: int
-    mark: Mark
+    mark: Mark | None
     batch: ShardBatch | None
 
 
 @dataclass(frozen=True, slots=True)
 class ShardOutput:
-    """What a shard made of its input; ``arrived_ms`` holds when the events behind its decisions arrived."""
+    """What a worker's first shard made of its input; ``arrived_ms`` holds when the events behind decisions arrived."""
 
     shard: int
     result: ShardResult

@@ -1,19 +1,17 @@
 """Checkpoints: what changed in a worker's shards since the last one, written together and durable before they count.
 
 Each shard has files of its own, so that any worker can go on with it: *segments*, to which blocks are appended. A new
-segment begins when every slot was told (`features.touched`), so a state is always in two of them. The recovery store
-holds only where a state ends: what lies behind it was never durable, and is cut off.
+segment begins where a turn of telling every slot does (`features.touched`), so a state is always in two of them. The
+recovery store holds only where a state ends: what lies behind it was never durable, and is cut off.
 """
 
 from __future__ import annotations
 
 import os
-import threading
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, Final, Protocol, TypedDict
+from typing import Any, Final, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,29 +40,18 @@ class Place(TypedDict):
 NOWHERE: Final = Place(first=0, last=0, end=0)
 
 
-class Told(Protocol):
-    """A state that tells what changed in it."""
-
-    def changes(self) -> Mapping[str, NDArray[Any]] | None:
-        """Tell what changed; ``complete`` says whether all before this turn is needed no more."""
-
-
 class Checkpoints:
-    """Those of one step's shards. The first shard a worker is asked for in an epoch writes all of that worker.
-
-    That is sound because a step's shards are asked when all of them are done with an epoch and none began the next. A
-    worker is a thread. (What is local to a thread would not do: Rust's threads are new ones to Python at every call.)
-    """
+    """Those of a worker's shards of one kind."""
 
     def __init__(self, folder: Path, kind: str) -> None:
         self._folder, self._kind = folder, kind
-        self._of_worker = defaultdict[int, dict[int, Segments]](dict)
+        self._segments: dict[int, Segments] = {}
         self._pool = ThreadPoolExecutor(_WRITERS_MAX, thread_name_prefix="checkpoint")
 
-    def begin(self, number: int, told: Told, place: Place) -> Segments:
+    def begin(self, number: int, place: Place) -> Segments:
         """Go on with a shard's files from a place; what was written behind it goes."""
         make_folder(self._folder)
-        segments = self._of_worker[threading.get_ident()][number] = Segments(self._stem(number), told, place)
+        segments = self._segments[number] = Segments(self._stem(number), place)
         return segments
 
     def read(self, number: int, place: Place) -> Iterator[dict[str, NDArray[Any]]]:
@@ -83,10 +70,10 @@ class Checkpoints:
     def _stem(self, number: int) -> Path:
         return self._folder / f"{self._kind}-{number:04d}"
 
-    def write(self) -> None:
-        """Write what changed, and wait until it is durable."""
-        changed = [segments for segments in self._of_worker[threading.get_ident()].values() if segments.take()]
-        list(self._pool.map(Segments.write, changed))
+    def write(self, told: Mapping[int, Mapping[str, NDArray[Any]]]) -> None:
+        """Write what was told of these shards, and wait until it is durable."""
+        changed = [self._segments[number] for number in told]
+        list(self._pool.map(Segments.write, changed, told.values()))
         if any(segments.is_new for segments in changed):
             sync_folder(self._folder)
 
@@ -94,11 +81,10 @@ class Checkpoints:
 class Segments:
     """One shard's files."""
 
-    def __init__(self, stem: Path, told: Told, place: Place) -> None:
-        self._stem, self._told, self._place = stem, told, place
+    def __init__(self, stem: Path, place: Place) -> None:
+        self._stem, self._place = stem, place
         self._told_place, self._kept = place, place["first"]
         self._turned = False
-        self._changes: Mapping[str, NDArray[Any]] | None = None
         self.is_new = False
         for path in stem.parent.glob(f"{stem.name}.*"):
             if not place["first"] <= int(path.suffix[1:]) <= place["last"]:
@@ -114,30 +100,23 @@ class Segments:
         self._kept, self._told_place = self._told_place["first"], self._place
         return self._place
 
-    def take(self) -> bool:
-        """Ask what changed; whether anything did. Until it is written, nothing may change."""
-        self._changes = self._told.changes()
-        return self._changes is not None
-
-    def write(self) -> None:
+    def write(self, changes: Mapping[str, NDArray[Any]]) -> None:
         """Append what changed, and wait until it is on disk."""
-        assert self._changes is not None
         if self._turned and self._place["end"] >= SEGMENT_BYTES:
             self._next()
         self.is_new = self._place["end"] == 0
-        block = encode(self._changes)
+        block = encode(changes)
         _write_all(self._file, block)
         os.fdatasync(self._file)
         self._place = Place(first=self._place["first"], last=self._place["last"], end=self._place["end"] + len(block))
-        self._turned = self._turned or bool(self._changes["complete"][0])
-        self._changes = None
+        self._turned = bool(changes["complete"][0])
 
     def _next(self) -> None:
-        """Begin a segment. The one that just ended holds a whole turn, so those before it are needed no more."""
+        """Begin a segment. The one that just ended holds whole turns, so those before it are needed no more."""
         os.close(self._file)
         last = self._place["last"]
         self._file = os.open(_path(self._stem, last + 1), os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        self._place, self._turned = Place(first=last, last=last + 1, end=0), False
+        self._place = Place(first=last, last=last + 1, end=0)
 
 
 def read(stem: Path, place: Place) -> Iterator[dict[str, NDArray[Any]]]:

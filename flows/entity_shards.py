@@ -1,9 +1,8 @@
-"""The step that counts who shares an entity: a fixed slice of the entities, asked by every worker."""
+"""The step that counts who shares an entity: fixed slices of the entities, asked by every worker."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Final, TypedDict
 
 import numpy as np
@@ -12,10 +11,9 @@ from bytewax.operators import StatefulBatchLogic
 from detector.contract.times import DAY_MS
 from features.entities import SharedEntities
 from flows import metrics
-from flows.batches import NO_WATERMARK_MS, Answer, EntityInput
-from flows.checkpoints import NOWHERE, Checkpoints, Place, Segments
-from flows.shards import restore
-from flows.watermark import ShardWatermark
+from flows.batches import Answer, EntityInput, Lookup, Mark
+from flows.checkpoints import Place, Segments
+from flows.worker_table import WorkerTable
 
 _SWEPT_AN_INPUT: Final = 256
 _SWEPT_A_ROW: Final = 4
@@ -41,52 +39,45 @@ class EntityState(TypedDict):
 
 
 class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
-    """One entity shard: lookups in, counts out, each batch's in the order it came."""
+    """One entity shard of a worker: the first is given lookups for all of them, and answers in the order they came."""
 
-    def __init__(
-        self, new: Callable[[], SharedEntities], sources: int, checkpoints: Checkpoints, state: EntityState | None
-    ) -> None:
-        self._entities = new()
-        self._checkpoints = checkpoints
+    def __init__(self, worker: WorkerTable[SharedEntities], state: EntityState | None) -> None:
+        self.worker = worker
         self._number = state["shard"] if state else -1  # Bytewax tells a new logic nothing; the first input does
-        self._watermark = ShardWatermark(sources, state["watermark_ms"] if state else NO_WATERMARK_MS)
+        self._leads = False
         self._segments: Segments | None = None
         if state:
-            restore(self._entities, checkpoints.read(self._number, state["place"]))
-            self._begin(state["place"])
+            self._segments = worker.restore(self._number, state["place"], state["watermark_ms"])
         self._to_sweep = 0
-
-    def __len__(self) -> int:
-        """Return the number of entities held."""
-        return len(self._entities)
 
     def on_batch(self, values: list[EntityInput]) -> tuple[list[Answer], bool]:
         """Answer every lookup."""
-        return [answer for value in values if (answer := self._process(value)) is not None], StatefulBatchLogic.RETAIN
+        if self._segments is None:
+            self._number = values[0].shard
+            self._segments = self.worker.begin(self._number)
+        asked = [(value.mark, value.lookup) for value in values if value.mark is not None]
+        answers = [self._process(mark, lookup) for mark, lookup in asked]
+        return [answer for answer in answers if answer is not None], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> EntityState:
-        """Write what changed in all entity shards, unless another did for this epoch."""
+        """Write what changed in all of the worker's entity shards, unless another did for this epoch."""
         assert self._segments is not None  # a shard that was given nothing is not asked
-        self._checkpoints.write()
-        metrics.record_entities(self._number, len(self._entities), self._entities.nbytes)
+        self.worker.write()
+        if self._leads:
+            entities = self.worker.table
+            metrics.record_entities(self._number, len(entities), entities.nbytes)
         return {
             "shard": self._number,
-            "watermark_ms": self._watermark.value_ms,
+            "watermark_ms": self.worker.watermark.value_ms,
             "place": self._segments.ended(),
         }
 
-    def _begin(self, place: Place) -> None:
-        self._segments = self._checkpoints.begin(self._number, self._entities, place)
-
-    def _process(self, value: EntityInput) -> Answer | None:
-        self._number = value.shard
-        if self._segments is None:
-            self._begin(NOWHERE)
-        watermark_ms = self._watermark.observe(value.mark)
-        lookup, answer = value.lookup, None
+    def _process(self, mark: Mark, lookup: Lookup | None) -> Answer | None:
+        self._leads, answer = True, None
+        watermark_ms = self.worker.watermark.observe(mark)
         if lookup is not None:
-            counts = self._entities.process(lookup.keys, lookup.members, lookup.ts)
-            answer = Answer(value.mark.source, lookup.number, value.shard, counts)
+            counts = self.worker.table.process(lookup.keys, lookup.members, lookup.ts)
+            answer = Answer(mark.source, lookup.number, self._number, counts)
         self._sweep(watermark_ms, 0 if lookup is None else len(lookup.keys))
         return answer
 
@@ -94,5 +85,5 @@ class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
         self._to_sweep += _SWEPT_AN_INPUT + _SWEPT_A_ROW * rows
         if self._to_sweep >= _SWEPT_AT_LEAST:
             # One event from a clock that is ahead moves the watermark; it must not sweep away what is in use today.
-            self._entities.sweep(min(watermark_ms, int(time.time() * 1000)), self._to_sweep)
+            self.worker.table.sweep(min(watermark_ms, int(time.time() * 1000)), self._to_sweep)
             self._to_sweep = 0

@@ -12,50 +12,57 @@ from typing import Final
 
 import numpy as np
 from bytewax.operators import StatefulBatchLogic
+from numpy.typing import NDArray
 
-from detector.shard_batch import shard_of
+from features.hashing import shard_of
 from features.intake import arrive, fill
+from features.plan import Plan
 from features.sharing import Sharings
 from flows.batches import Answer, Asked, EntityInput, Incoming, Lookup, SourceBatch, Tick
 from flows.routing import shard_key
-from flows.shards import Judge
 
 _NOTHING: Final = Asked(np.zeros(0, np.int64), {})
 
 
-def take_in(batch: SourceBatch | Tick, number: int, judge: Judge) -> Iterable[tuple[str, Incoming]]:
+def take_in(
+    batch: SourceBatch | Tick, number: int, plan: Plan, entity_homes: NDArray[np.int64]
+) -> Iterable[tuple[str, Incoming]]:
     """Send what accounts must hear of to the intake of the worker that read it."""
     key = shard_key(batch.mark.source)
     if isinstance(batch, Tick):
         return [(key, Incoming(number, batch.mark, None, _NOTHING))] if batch.moved else []
     if batch.events.is_empty():
         return []
-    arrived = arrive(batch.events, judge.plan)
-    return [(key, Incoming(number, batch.mark, arrived, asked_of(arrived.sharings, judge.entity_shards)))]
+    arrived = arrive(batch.events, plan)
+    return [(key, Incoming(number, batch.mark, arrived, asked_of(arrived.sharings, entity_homes)))]
 
 
-def asked_of(shared: Sharings, shards: int) -> Asked:
-    """Say which entity shards to ask about what; fixed by a key's high bits, for the tables use the low ones."""
+def asked_of(shared: Sharings, homes: NDArray[np.int64]) -> Asked:
+    """Say which worker to ask about what, by the home of each entity shard."""
     if not len(shared):
         return _NOTHING
-    shard = shard_of(shared.key, shards).astype(np.uint8)
-    ends = np.cumsum(np.bincount(shard, minlength=shards)).tolist()
+    home = homes[shard_of(shared.key, len(homes))].astype(np.uint8)
+    ends = np.cumsum(np.bincount(home)).tolist()
     spans = {s: slice(a, b) for s, (a, b) in enumerate(pairwise([0, *ends])) if b > a}
-    return Asked(np.argsort(shard, kind="stable"), spans)
+    return Asked(np.argsort(home, kind="stable"), spans)
 
 
-def lookups_in(incoming: Incoming, entity_shards: int) -> Iterator[tuple[str, EntityInput]]:
-    """Ask the entity shards; a tick goes to all of them."""
-    if incoming.arrived is None:
-        for shard in range(entity_shards):
-            yield shard_key(shard), EntityInput(shard, incoming.mark, None)
-    elif incoming.asked.spans:
+def lookups_in(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tuple[str, EntityInput]]:
+    """Ask the workers; a tick goes to all of them."""
+    lookups: dict[int, Lookup] = {}
+    if incoming.asked.spans:
+        assert incoming.arrived is not None
         columns, shared, order = incoming.arrived.columns, incoming.arrived.sharings, incoming.asked.order
         rows, keys = shared.row[order], shared.key[order]
         members, ts = columns.account[rows], columns.ts[rows]
-        for shard, span in incoming.asked.spans.items():
-            lookup = Lookup(incoming.number, keys[span], members[span], ts[span])
-            yield shard_key(shard), EntityInput(shard, incoming.mark, lookup)
+        lookups = {
+            home: Lookup(incoming.number, keys[span], members[span], ts[span])
+            for home, span in incoming.asked.spans.items()
+        }
+    for shard, home in enumerate(homes.tolist()):
+        if incoming.arrived is None or home in lookups:
+            mark = incoming.mark if shard == home else None
+            yield shard_key(shard), EntityInput(shard, mark, lookups.get(shard))
 
 
 def answered(answer: Answer) -> tuple[str, Answer]:
@@ -114,11 +121,11 @@ class _Waiting:
 
     @property
     def complete(self) -> bool:
-        """Whether every entity shard has answered."""
+        """Whether every worker has answered."""
         return not self._missing
 
     def add(self, answer: Answer) -> None:
-        """Take one entity shard's answer."""
+        """Take one worker's answer."""
         asked = self._incoming.asked
         self._counts[asked.order[asked.spans[answer.shard]]] = answer.counts
         self._missing -= 1

@@ -49,13 +49,13 @@ DECISIONS = Counter(
     "gillnet_decisions", "Decisions written to Kafka, by verdict", ["verdict", "shadow"], registry=REGISTRY
 )
 BATCH_SECONDS = BatchHistogram(
-    "gillnet_batch_seconds", "Time to process one batch of one shard", buckets=FAST_SECONDS, registry=REGISTRY
+    "gillnet_batch_seconds", "Time to process one batch of one worker", buckets=FAST_SECONDS, registry=REGISTRY
 )
 BATCH_EVENTS_SIZE = Histogram(
     "gillnet_batch_events", "Events in one batch as read from Kafka", buckets=BATCH_EVENTS, registry=REGISTRY
 )
 EPOCH_LENGTH = Histogram(
-    "gillnet_epoch_seconds", "Time between two snapshots of a shard", buckets=EPOCH_SECONDS, registry=REGISTRY
+    "gillnet_epoch_seconds", "Time between two snapshots of a worker", buckets=EPOCH_SECONDS, registry=REGISTRY
 )
 END_TO_END = BatchHistogram(
     "gillnet_end_to_end_seconds",
@@ -88,22 +88,22 @@ LAST_EVENT = Gauge(
 )
 STATE_ACCOUNTS = Gauge(
     "gillnet_state_accounts",
-    "Accounts held in state, by shard",
-    ["shard"],
+    "Accounts held in state, by worker",
+    ["worker"],
     multiprocess_mode="livemostrecent",
     registry=REGISTRY,
 )
 STATE_ENTITIES = Gauge(
     "gillnet_state_entities",
-    "Shared entities (devices, addresses, texts and the like) held in state, by entity shard",
-    ["shard"],
+    "Shared entities (devices, addresses, texts and the like) held in state, by worker",
+    ["worker"],
     multiprocess_mode="livemostrecent",
     registry=REGISTRY,
 )
 STATE_BYTES = Gauge(
     "gillnet_state_bytes",
-    "Memory of the state, by shard; entity shards are those with an e",
-    ["shard"],
+    "Memory of the state, by worker and what is held",
+    ["worker", "held"],
     multiprocess_mode="livemostrecent",
     registry=REGISTRY,
 )
@@ -159,7 +159,7 @@ def record_watermark(watermark_ms: int, now_ms: int) -> None:
 
 
 def record_shard_results(counts: Mapping[str, int], seconds: npt.NDArray[np.float64]) -> None:
-    """Count what became of a shard's events since it last told, and its time for each batch, scoring included."""
+    """Count what became of a worker's events since it last told, and its time for each batch, scoring included."""
     for outcome, count in counts.items():
         if outcome not in OUTCOMES:
             msg = f"an outcome is one of {', '.join(OUTCOMES)}, got {outcome!r}"
@@ -180,20 +180,23 @@ def record_end_to_end(waited_ms: npt.NDArray[np.int64]) -> None:
     END_TO_END.observe_many(np.maximum(waited_ms, 0) / 1000)
 
 
-def record_snapshot(shard: int, accounts: int, state_bytes: int) -> None:
-    """Set the size of a shard's state and observe the time since its last snapshot; called at each."""
+def record_snapshot(worker: int, accounts: int, state_bytes: int) -> None:
+    """Set the size of a worker's accounts and observe the time since their last snapshot; called at each.
+
+    ``worker`` is the number of its first shard: that of the worker itself, up to eight of them.
+    """
     now = time.monotonic()
-    if shard in _snapshotted_at:
-        EPOCH_LENGTH.observe(now - _snapshotted_at[shard])
-    _snapshotted_at[shard] = now
-    STATE_ACCOUNTS.labels(str(shard)).set(accounts)
-    STATE_BYTES.labels(str(shard)).set(state_bytes)
+    if worker in _snapshotted_at:
+        EPOCH_LENGTH.observe(now - _snapshotted_at[worker])
+    _snapshotted_at[worker] = now
+    STATE_ACCOUNTS.labels(str(worker)).set(accounts)
+    STATE_BYTES.labels(str(worker), "accounts").set(state_bytes)
 
 
-def record_entities(shard: int, entities: int, state_bytes: int) -> None:
-    """Set the size of an entity shard's state; called at each of its snapshots."""
-    STATE_ENTITIES.labels(str(shard)).set(entities)
-    STATE_BYTES.labels(f"e{shard}").set(state_bytes)
+def record_entities(worker: int, entities: int, state_bytes: int) -> None:
+    """Set the size of a worker's shared entities; called at each of their snapshots."""
+    STATE_ENTITIES.labels(str(worker)).set(entities)
+    STATE_BYTES.labels(str(worker), "entities").set(state_bytes)
 
 
 def record_lake_file(table: str, rows: int) -> None:

@@ -24,6 +24,13 @@ def shard_key(shard: int) -> str:
     return f"s{shard:04d}.{attempt}"
 
 
+@cache
+def homes(shards: int, workers: int) -> tuple[int, ...]:
+    """Say for each shard which is the first of those on its worker."""
+    firsts: dict[int, int] = {}
+    return tuple(firsts.setdefault(worker_of(shard_key(shard), workers), shard) for shard in range(shards))
+
+
 def part_key(part: int) -> str:
     """Name a partition of a source or sink so that names sort as numbers do."""
     return f"{part:05d}"

@@ -1,19 +1,18 @@
-"""The stateful step: an account shard of the engine inside Bytewax."""
+"""The stateful step: the account shards of a worker inside Bytewax."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, TypedDict
+from typing import Final, TypedDict
 
 import numpy as np
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
-from detector.contract.errors import UsageError
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import OUTCOMES, AccountShard, ShardResult
 from detector.shard_batch import ShardBatch, whole
@@ -21,10 +20,11 @@ from features.entities import SharedEntities
 from features.intake import arrive
 from features.plan import Plan
 from flows import metrics
-from flows.batches import NO_WATERMARK_MS, ShardInput, ShardOutput
-from flows.checkpoints import NOWHERE, Checkpoints, Place, Segments
+from flows.batches import Mark, ShardInput, ShardOutput
+from flows.checkpoints import Checkpoints, Place, Segments
+from flows.routing import homes
 from flows.tally import Tally
-from flows.watermark import ShardWatermark
+from flows.worker_table import WorkerTable
 
 _PLACED: Final = {"arrived_at": pl.Int64(), "partition": pl.Int32(), "offset": pl.Int64()}
 
@@ -35,6 +35,7 @@ class ShardState(TypedDict):
     shard: int
     watermark_ms: int
     counts: dict[str, int]
+    """Of events by outcome: those of all its worker's shards, while it was the first of them."""
     place: Place
 
 
@@ -51,6 +52,26 @@ class Judge:
     """How many workers read partitions, and so send marks."""
     checkpoints: Path
     """The folder of the shards' states."""
+    workers: int = 1
+
+    @property
+    def homes(self) -> NDArray[np.int64]:
+        """Say for each account shard which is the first of those on its worker."""
+        return np.array(homes(self.shards, self.workers))
+
+    @property
+    def entity_homes(self) -> NDArray[np.int64]:
+        """Say the same of the entity shards."""
+        return np.array(homes(self.entity_shards, self.workers))
+
+    def accounts_of_worker(self) -> WorkerTable[AccountShard]:
+        """Make the table for a worker's account shards."""
+        return WorkerTable(self.new_shard(), self.shards, self.sources, Checkpoints(self.checkpoints, "accounts"))
+
+    def entities_of_worker(self) -> WorkerTable[SharedEntities]:
+        """Make the table for a worker's entity shards."""
+        kept = Checkpoints(self.checkpoints, "entities")
+        return WorkerTable(self.new_entities(), self.entity_shards, self.sources, kept)
 
     def nothing(self) -> ShardBatch:
         """Make a batch without events, for the time that passes."""
@@ -59,57 +80,53 @@ class Judge:
 
 
 class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
-    """One shard: batches in, results out, its state kept by Bytewax from epoch to epoch.
+    """One shard of a worker: the first is given batches for all of them, each has a state that moves by itself.
 
     What it counts and times is told at snapshots only: telling it with every batch costs as much as a small batch.
     """
 
-    def __init__(self, judge: Judge, checkpoints: Checkpoints, tally: Tally, state: ShardState | None) -> None:
-        self._nothing = judge.nothing()
-        self._tally = tally
-        self._checkpoints = checkpoints
-        self._accounts = judge.new_shard()
-        self._number = state["shard"] if state else -1  # Bytewax tells a new logic nothing; the first batch does
+    def __init__(self, judge: Judge, worker: WorkerTable[AccountShard], tally: Tally, state: ShardState | None) -> None:
+        self._judge, self._worker, self._tally = judge, worker, tally
+        self._number = state["shard"] if state else -1  # Bytewax tells a new logic nothing; the first input does
         counts = state["counts"] if state else {}
         self._counts = np.array([counts.get(name, 0) for name in OUTCOMES])
         self._told = self._counts.copy()
         self._seconds: list[float] = []
         self._waited_ms: list[NDArray[np.int64]] = []
-        self._watermark = ShardWatermark(judge.sources, state["watermark_ms"] if state else NO_WATERMARK_MS)
+        self._leads = False
         self._segments: Segments | None = None
         if state:
-            restore(self._accounts, checkpoints.read(self._number, state["place"]))
-            self._begin(state["place"])
+            self._segments = worker.restore(self._number, state["place"], state["watermark_ms"])
             self._tally.shards[self._number] = dict(counts)
 
     def on_batch(self, values: list[ShardInput]) -> tuple[list[ShardOutput], bool]:
         """Process each batch in the order it came; joining them first would cost more than it saves."""
-        return [self._process(value) for value in values], StatefulBatchLogic.RETAIN
+        if self._segments is None:
+            self._number = values[0].shard
+            self._segments = self._worker.begin(self._number)
+        outputs = [self._process(value.mark, value.batch) for value in values if value.mark is not None]
+        return outputs, StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> ShardState:
         """Write what changed in all shards, unless another did for this epoch, and tell what this one did."""
         assert self._segments is not None  # a shard that was given nothing is not asked
-        self._checkpoints.write()
+        self._worker.write()
         counts = dict(zip(OUTCOMES, self._counts.tolist(), strict=True))
         self._tally.shards[self._number] = counts
-        self._tell_metrics()
+        if self._leads:
+            self._tell_metrics()
         return {
             "shard": self._number,
-            "watermark_ms": self._watermark.value_ms,
+            "watermark_ms": self._worker.watermark.value_ms,
             "counts": counts,
             "place": self._segments.ended(),
         }
 
-    def _begin(self, place: Place) -> None:
-        self._segments = self._checkpoints.begin(self._number, self._accounts, place)
-
-    def _process(self, value: ShardInput) -> ShardOutput:
-        self._number = value.shard
-        if self._segments is None:
-            self._begin(NOWHERE)
+    def _process(self, mark: Mark, batch: ShardBatch | None) -> ShardOutput:
+        self._leads = True
         started, now_ms = time.perf_counter(), int(time.time() * 1000)
-        watermark_ms = self._watermark.observe(value.mark)
-        result = self._accounts.process(value.batch or self._nothing, watermark_ms, now_ms)
+        watermark_ms = self._worker.watermark.observe(mark)
+        result = self._worker.table.process(batch or self._judge.nothing(), watermark_ms, now_ms)
         if not len(result.outcomes):
             return ShardOutput(self._number, result, {})
         self._counts += np.bincount(result.outcomes, minlength=len(OUTCOMES))
@@ -129,28 +146,13 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         return dict(zip(events["event_id"].filter(decides), arrived.filter(decides), strict=True))
 
     def _tell_metrics(self) -> None:
-        metrics.record_snapshot(self._number, len(self._accounts), self._accounts.nbytes)
+        accounts = self._worker.table
+        metrics.record_snapshot(self._number, len(accounts), accounts.nbytes)
         since = dict(zip(OUTCOMES, (self._counts - self._told).tolist(), strict=True))
         metrics.record_shard_results(since, np.array(self._seconds))
         if self._waited_ms:
             metrics.record_end_to_end(np.concatenate(self._waited_ms))
         self._told, self._seconds, self._waited_ms = self._counts.copy(), [], []
-
-
-class Restored(Protocol):
-    """A state that is made of what another told."""
-
-    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
-        """Take in what was told."""
-
-
-def restore(state: Restored, told: Iterable[dict[str, NDArray[Any]]]) -> None:
-    """Go on from checkpoints, or say what to do about those of another version."""
-    try:
-        for changes in told:
-            state.apply(changes)
-    except ValueError as error:
-        raise UsageError(str(error)) from error
 
 
 def record_committed(decisions_arrived_ms: list[int]) -> None:

@@ -11,14 +11,17 @@ from itertools import count
 from typing import Final
 
 import bytewax.operators as op
+import numpy as np
+import polars as pl
 from bytewax.dataflow import Dataflow
 from bytewax.inputs import Source
 from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
+from numpy.typing import NDArray
 
-from detector.shard_batch import split
+from detector.shard_batch import gather
+from features.hashing import keys, shard_of
 from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, Tick
-from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityLogic
 from flows.intake import IntakeLogic, answered, lookups_in, take_in
 from flows.lake_rows import LakeItem, dead_rows
@@ -26,6 +29,7 @@ from flows.records import Record, dead_letter_records, decision_records, score_r
 from flows.routing import part_key, shard_key
 from flows.shards import Judge, ShardLogic
 from flows.tally import Tally
+from flows.worker_table import OfWorker
 
 FLOW: Final = "gillnet"
 Keyed = tuple[str, Sequence[Record]]
@@ -47,6 +51,7 @@ class Routes:
     """How output is spread: fixed when a deployment begins, so that an account's decisions keep their partition."""
 
     events_topic: str
+    shards: int
     decisions: int
     dead_letters: int
     scores: int
@@ -60,12 +65,14 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     refused = op.flat_map("refused", batches, lambda batch: refused_in(batch, routes))
     op.output("dead_letters", refused, sinks.dead_letters)
 
-    numbers = count()
-    taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), judge))
+    numbers, homes, entity_homes = count(), judge.homes, judge.entity_homes
+    taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), judge.plan, entity_homes))
     counted = _count_entities(taken, judge) if judge.plan.kinds else taken
-    by_shard = op.flat_map("split", counted, lambda keyed: by_account_shard(keyed[1], judge.shards))
-    kept = Checkpoints(judge.checkpoints, "accounts")
-    judged = op.stateful_batch("account_shards", by_shard, lambda state: ShardLogic(judge, kept, tally, state))
+    by_worker = op.flat_map("split", counted, lambda keyed: split_by_worker(keyed[1], homes))
+    accounts = OfWorker(judge.accounts_of_worker)
+    judged = op.stateful_batch(
+        "account_shards", by_worker, lambda state: ShardLogic(judge, accounts.get(), tally, state)
+    )
 
     decided = op.flat_map("decided", judged, lambda keyed: decided_by(keyed[1], routes))
     op.output("decisions", decided, sinks.decisions)
@@ -81,24 +88,21 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
 
 def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Incoming]:
     """Let the entity shards count, and batches wait for it on the worker that read them."""
-    lookups = op.flat_map("lookups", taken, lambda keyed: lookups_in(keyed[1], judge.entity_shards))
-    kept = Checkpoints(judge.checkpoints, "entities")
-    answers = op.stateful_batch(
-        "entity_shards", lookups, lambda state: EntityLogic(judge.new_entities, judge.sources, kept, state)
-    )
+    homes, entities = judge.entity_homes, OfWorker(judge.entities_of_worker)
+    lookups = op.flat_map("lookups", taken, lambda keyed: lookups_in(keyed[1], homes))
+    answers = op.stateful_batch("entity_shards", lookups, lambda state: EntityLogic(entities.get(), state))
     returned = op.map("answers", answers, lambda keyed: answered(keyed[1]))
     both: KeyedStream[Incoming | Answer] = op.merge("to_intake", taken, returned)
     return op.stateful_batch("intake", both, lambda _: IntakeLogic())
 
 
-def by_account_shard(incoming: Incoming, shards: int) -> Iterator[tuple[str, ShardInput]]:
-    """Cut a batch into its shards; a tick goes to all of them."""
-    if incoming.arrived is None:
-        for shard in range(shards):
-            yield shard_key(shard), ShardInput(shard, incoming.mark, None)
-    else:
-        for shard, part in split(incoming.arrived, shards):
-            yield shard_key(shard), ShardInput(shard, incoming.mark, part)
+def split_by_worker(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tuple[str, ShardInput]]:
+    """Cut a batch into its workers' parts; a tick goes to all of them."""
+    parts = {} if incoming.arrived is None else dict(gather(incoming.arrived, homes))
+    for shard, home in enumerate(homes.tolist()):
+        if incoming.arrived is None or home in parts:
+            mark = incoming.mark if shard == home else None
+            yield shard_key(shard), ShardInput(shard, mark, parts.get(shard))
 
 
 def refused_in(batch: SourceBatch | Tick, routes: Routes) -> Iterable[Keyed]:
@@ -110,18 +114,26 @@ def refused_in(batch: SourceBatch | Tick, routes: Routes) -> Iterable[Keyed]:
 
 
 def decided_by(output: ShardOutput, routes: Routes) -> Iterable[Keyed]:
-    """Send a shard's decisions to its partition; an account's are always in one, in order."""
-    if not output.result.decisions:
-        return []
-    records = decision_records(output.result.decisions, output.arrived_ms)
-    return [(part_key(output.shard % routes.decisions), records)]
+    """Send decisions to the partitions of their accounts' shards; an account's are always in one, in order."""
+    decisions = output.result.decisions
+    accounts = pl.Series("account_id", [decision.account_id for decision in decisions], pl.String)
+    for partition, rows in _by_partition(accounts, routes.shards, routes.decisions):
+        yield partition, decision_records(tuple(decisions[row] for row in rows.tolist()), output.arrived_ms)
 
 
 def scored_by(output: ShardOutput, routes: Routes) -> Iterable[Keyed]:
-    """Send a shard's scores to its partition."""
-    if not len(output.result.processed):
-        return []
-    return [(part_key(output.shard % routes.scores), score_records(output.result.scores))]
+    """Send scores to the partitions of their accounts' shards."""
+    scores = output.result.scores
+    for partition, rows in _by_partition(scores["account_id"], routes.shards, routes.scores):
+        yield partition, score_records(scores[rows])
+
+
+def _by_partition(accounts: pl.Series, shards: int, partitions: int) -> Iterator[tuple[str, NDArray[np.int64]]]:
+    """Group rows by the partition of their account's shard, whatever worker that is on."""
+    if len(accounts):
+        partition = shard_of(keys(accounts), shards) % partitions
+        for part in np.unique(partition).tolist():
+            yield part_key(part), np.flatnonzero(partition == part)
 
 
 def lake_items_of_source(batch: SourceBatch | Tick, routes: Routes) -> Iterator[tuple[str, LakeItem]]:
@@ -134,6 +146,6 @@ def lake_items_of_source(batch: SourceBatch | Tick, routes: Routes) -> Iterator[
 
 
 def lake_item_of_shard(output: ShardOutput, routes: Routes) -> Iterable[tuple[str, LakeItem]]:
-    """Send what a shard made to its lane."""
+    """Send what a worker made to the lane of its first shard."""
     result = output.result
     return [(part_key(output.shard % routes.lanes), result)] if len(result.outcomes) or result.decisions else []

@@ -40,12 +40,16 @@ class SourceWatermark:
 
 
 class ShardWatermark:
-    """The smallest watermark over the sources that feed a shard; it never goes back."""
+    """The smallest watermark over the sources that feed a worker's shards; it never goes back."""
 
-    def __init__(self, sources: int, value_ms: int = NO_WATERMARK_MS) -> None:
+    def __init__(self, sources: int) -> None:
         self._sources = sources
         self._heard: dict[int, int | None] = {}
-        self.value_ms = value_ms
+        self.value_ms = NO_WATERMARK_MS
+
+    def pass_over(self, value_ms: int) -> None:
+        """Go on from where a shard was: one that heard less of the same sources has missed nothing."""
+        self.value_ms = max(self.value_ms, value_ms)
 
     def observe(self, mark: Mark) -> int:
         """Take in one source's mark; the shard's watermark after it."""

@@ -86,12 +86,14 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         lambda: SharedEntities(lateness_ms), fixed.entity_shards,
         sources,
         checkpoints_dir(settings),
+        len(plan.addresses),
     )  # fmt: skip
 
 
 def _routes(deployment: Deployment) -> Routes:
     return Routes(
         deployment.events_topic,
+        deployment.shards,
         deployment.decisions_partitions,
         deployment.dead_letters_partitions,
         deployment.scores_partitions,

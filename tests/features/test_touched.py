@@ -61,8 +61,7 @@ def test_all_that_was_told_since_a_turn_began_is_the_state(steps):
         if step == "sweep":
             entities.sweep(hours * HOUR, 1000)
         elif step == "tell":
-            changes = entities.changes()
-            told += [] if changes is None else [changes]
+            told += entities.changes().values()
         else:
             keys, members, ahead = (np.array(column) for column in zip(*step, strict=True))
             hours += int(ahead.max())

@@ -178,8 +178,8 @@ class Run:
         how = self.judge or judge(sources=min(workers, len(self.parts)), shards=self.shards)
         flow = build(
             Partitions(self.parts, ends),
-            replace(how, checkpoints=checkpoints),
-            Routes("events", 1, 1, 1, 1),
+            replace(how, checkpoints=checkpoints, workers=workers),
+            Routes("events", how.shards, 1, 1, 1, 1),
             Sinks(TestingSink([]), TestingSink([]), TestingSink(self.results)),
             Tally(),
         )

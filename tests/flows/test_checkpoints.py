@@ -24,15 +24,15 @@ class Numbers:
         self.known[name] = value
         self.changed.add(name)
 
-    def changes(self) -> dict[str, np.ndarray] | None:
+    def changes(self) -> dict[int, dict[str, np.ndarray]]:
         if not self.changed:
-            return None
+            return {}
         self.times += 1
         complete = self.times % 3 == 0
         names = sorted(self.known if complete else self.changed)
         self.changed = set()
         values = [self.known[name] for name in names]
-        return {"names": np.array(names), "values": np.array(values), "complete": np.array([complete])}
+        return {0: {"names": np.array(names), "values": np.array(values), "complete": np.array([complete])}}
 
     def apply(self, changes: dict[str, Any]) -> None:
         self.known |= dict(zip(changes["names"].tolist(), changes["values"].tolist(), strict=True))
@@ -50,11 +50,11 @@ def run(
 ) -> tuple[list[Any], list[dict]]:
     """Write some epochs; the place and the state after each."""
     checkpoints, numbers = Checkpoints(folder, "accounts"), numbers or Numbers()
-    segments = checkpoints.begin(0, numbers, place)
+    segments = checkpoints.begin(0, place)
     places, states = [], []
     for epoch in range(epochs):
         numbers.put(epoch % 7, epoch)
-        checkpoints.write()
+        checkpoints.write(numbers.changes())
         places.append(segments.ended())
         states.append(dict(numbers.known))
     return places, states
@@ -83,11 +83,11 @@ def test_what_never_became_durable_is_cut_off(tmp_path: Path):
 
 def test_an_epoch_without_change_writes_nothing(tmp_path: Path):
     checkpoints, numbers = Checkpoints(tmp_path, "accounts"), Numbers()
-    segments = checkpoints.begin(0, numbers, NOWHERE)
+    segments = checkpoints.begin(0, NOWHERE)
     numbers.put(1, 1)
-    checkpoints.write()
+    checkpoints.write(numbers.changes())
     before = segments.ended()
-    checkpoints.write()
+    checkpoints.write(numbers.changes())
     assert segments.ended() == before
 
 

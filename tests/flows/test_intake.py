@@ -17,6 +17,7 @@ from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityLogic, EntityState
 from flows.intake import IntakeLogic, answered, lookups_in, take_in
 from flows.routing import worker_of
+from flows.worker_table import WorkerTable
 
 HOUR_MS = 3_600_000
 START_MS = 1_767_571_200_000
@@ -28,7 +29,7 @@ def new_entities() -> SharedEntities:
 
 
 def entity_logic(folder: Path, state: EntityState | None = None) -> EntityLogic:
-    return EntityLogic(new_entities, 1, Checkpoints(folder, "entities"), state)
+    return EntityLogic(WorkerTable(new_entities(), 4, 1, Checkpoints(folder, "entities")), state)
 
 
 def lookup(*accounts: int, at_ms: int = START_MS, entity: int = 7, mark: Mark = MARK) -> EntityInput:
@@ -43,12 +44,12 @@ def counted(logic: EntityLogic, *values: EntityInput) -> list[list[int]]:
 
 def taken(crowds: ModuleType, lines: list[bytes], number: int = 0) -> Incoming:
     batch = SourceBatch(0, crowds.frame(lines), (), MARK, 0)
-    ((_, incoming),) = take_in(batch, number, crowds.judge())
+    ((_, incoming),) = take_in(batch, number, crowds.PLAN, np.arange(4))
     return incoming
 
 
 def answers_to(logics: list[EntityLogic], incoming: Incoming) -> list[Answer]:
-    asked = [value for _, value in lookups_in(incoming, len(logics))]
+    asked = [value for _, value in lookups_in(incoming, np.arange(len(logics)))]
     return [answer for value in asked for answer in logics[value.shard].on_batch([value])[0]]
 
 
@@ -72,7 +73,7 @@ def test_nothing_overtakes_a_batch_that_waits(crowds: ModuleType):
     logic, logics = IntakeLogic(), [entity_logic(Path("none")) for _ in range(4)]
     first = taken(crowds, crowds.lines(20), 0)
     bare = taken(crowds, [crowds.event("a", "purchase")], 1)
-    ((_, tick),) = take_in(Tick(MARK, moved=True), 2, crowds.judge())
+    ((_, tick),) = take_in(Tick(MARK, moved=True), 2, crowds.PLAN, np.arange(4))
     assert logic.on_batch([first, bare, tick]) == ([], False)
     *some, last = answers_to(logics, first)
     assert logic.on_batch(some) == ([], False)
@@ -88,12 +89,13 @@ def test_an_epoch_that_ends_too_early_stops_the_worker(crowds: ModuleType):
 
 def test_only_what_says_something_is_taken_in(crowds: ModuleType):
     nothing = SourceBatch(0, crowds.frame([]), (), MARK, 0)
-    assert [*take_in(nothing, 0, crowds.judge()), *take_in(Tick(MARK, moved=False), 1, crowds.judge())] == []
+    asleep = Tick(MARK, moved=False)
+    assert [made for batch in (nothing, asleep) for made in take_in(batch, 0, crowds.PLAN, np.arange(4))] == []
 
 
 def test_a_batch_waits_where_it_was_read(crowds: ModuleType):
     for source in range(4):
-        ((key, incoming),) = take_in(Tick(Mark(source, 0), moved=True), 0, crowds.judge())
+        ((key, incoming),) = take_in(Tick(Mark(source, 0), moved=True), 0, crowds.PLAN, np.arange(4))
         (back, _) = answered(Answer(incoming.mark.source, 0, 0, np.zeros((0, 2), np.int32)))
         assert back == key
         assert worker_of(key, 4) == source
@@ -110,7 +112,7 @@ def after_a_while(logic: EntityLogic, mark: Mark) -> int:
     """Let time pass; how many entities are held then."""
     logic.on_batch([EntityInput(0, mark, None)] * 20)
     logic.snapshot()
-    return len(logic)
+    return len(logic.worker.table)
 
 
 def test_idle_entities_are_forgotten_as_time_moves(tmp_path: Path):

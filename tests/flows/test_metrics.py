@@ -105,12 +105,12 @@ def test_counts_of_all_workers_add_up_also_of_dead_ones(endpoint: MetricsEndpoin
 def test_gauges_of_dead_workers_are_forgotten(endpoint: MetricsEndpoint):
     first, second = Worker(endpoint), Worker(endpoint)
     first.record()
-    assert scrape(endpoint)["gillnet_state_accounts,shard=3"] == 40
-    assert scrape(endpoint)["gillnet_state_entities,shard=1"] == 70
+    assert scrape(endpoint)["gillnet_state_accounts,worker=3"] == 40
+    assert scrape(endpoint)["gillnet_state_entities,worker=1"] == 70
     first.kill()
-    assert "gillnet_state_accounts,shard=3" not in scrape(endpoint)
+    assert "gillnet_state_accounts,worker=3" not in scrape(endpoint)
     second.record()
-    assert scrape(endpoint)["gillnet_state_accounts,shard=3"] == 40
+    assert scrape(endpoint)["gillnet_state_accounts,worker=3"] == 40
     second.kill()
 
 

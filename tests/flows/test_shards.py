@@ -16,7 +16,6 @@ from features.entities import SharedEntities
 from features.intake import arrive
 from features.specialise import specialise
 from flows.batches import Mark, ShardInput
-from flows.checkpoints import Checkpoints
 from flows.lake_rows import frames
 from flows.shards import Judge, ShardLogic, ShardState
 from flows.tally import Tally
@@ -44,15 +43,13 @@ def new_shard() -> AccountShard:
     return AccountShard(DEFAULT, EagerScorer(), policy, HOUR_MS, 0.5)
 
 
-JUDGE = Judge(PLAN, new_shard, 1, lambda: SharedEntities(HOUR_MS), 4, sources=1, checkpoints=Path("none"))
-
-
 @pytest.fixture
 def logic_of(tmp_path: Path) -> Callable[..., ShardLogic]:
     """Make the shard, on one folder for checkpoints."""
 
     def make(tally: Tally | None = None, state: ShardState | None = None) -> ShardLogic:
-        return ShardLogic(JUDGE, Checkpoints(tmp_path, "accounts"), tally or Tally(), state)
+        judge = Judge(PLAN, new_shard, 1, lambda: SharedEntities(HOUR_MS), 4, sources=1, checkpoints=tmp_path)
+        return ShardLogic(judge, judge.accounts_of_worker(), tally or Tally(), state)
 
     return make
 

@@ -54,5 +54,6 @@ def test_a_shard_does_not_wait_for_an_idle_source():
 
 
 def test_a_shard_never_goes_back():
-    watermark = ShardWatermark(sources=1, value_ms=800)
+    watermark = ShardWatermark(sources=1)
+    watermark.pass_over(800)
     assert watermark.observe(Mark(0, 100)) == 800

@@ -1,0 +1,83 @@
+"""One table for all shards of a worker, so that a batch is one piece of work whatever their number.
+
+A shard is what moves between workers: it has a key in the flow, and files of its own. The first of a worker's shards is
+given what there is to do for all of them.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, Protocol, TypeVar
+
+from numpy.typing import NDArray
+
+from detector.contract.errors import UsageError
+from flows.checkpoints import NOWHERE, Checkpoints, Place, Segments
+from flows.watermark import ShardWatermark
+
+
+class Table(Protocol):
+    """A state that tells by shard what changed in it, and is made of what another told."""
+
+    def changes(self, shards: int) -> Mapping[int, Mapping[str, NDArray[Any]]]:
+        """Tell what changed since the last time; ``complete`` says whether all before this turn is needed no more."""
+
+    def apply(self, changes: dict[str, NDArray[Any]]) -> None:
+        """Take in what was told of a shard; ValueError when another version told it."""
+
+
+T = TypeVar("T", bound=Table)
+
+
+class WorkerTable(Generic[T]):
+    """A worker's table of one kind, how far time has come for it, and the files of its shards.
+
+    The first shard that is asked for its state in an epoch writes those of all. That is sound because a step's shards
+    are asked when all of them are done with an epoch and none began the next.
+    """
+
+    def __init__(self, table: T, shards: int, sources: int, checkpoints: Checkpoints) -> None:
+        self.table = table
+        self.watermark = ShardWatermark(sources)
+        self._shards, self._checkpoints = shards, checkpoints
+        self._own: set[int] = set()
+
+    def begin(self, shard: int, place: Place = NOWHERE) -> Segments:
+        """Begin a shard of which nothing is known, or go on with its files."""
+        self._own.add(shard)
+        return self._checkpoints.begin(shard, place)
+
+    def restore(self, shard: int, place: Place, watermark_ms: int) -> Segments:
+        """Go on with a shard, or say what to do about the checkpoints of another version."""
+        try:
+            for changes in self._checkpoints.read(shard, place):
+                self.table.apply(changes)
+        except ValueError as error:
+            raise UsageError(str(error)) from error
+        self.watermark.pass_over(watermark_ms)
+        return self.begin(shard, place)
+
+    def write(self) -> None:
+        """Write what changed, unless that was done for this epoch, and wait until it is durable."""
+        told = self.table.changes(self._shards)
+        others = told.keys() - self._own  # a turn that is complete is told of all shards
+        self._checkpoints.write({shard: c for shard, c in told.items() if shard not in others or len(c["keys"])})
+
+
+class OfWorker(Generic[T]):
+    """The table of each worker, made when it is first asked for. A worker is a thread.
+
+    (What is local to a thread would not do: Rust's threads are new ones to Python at every call.)
+    """
+
+    def __init__(self, new: Callable[[], WorkerTable[T]]) -> None:
+        self._new = new
+        self._made: dict[int, WorkerTable[T]] = {}
+
+    def get(self) -> WorkerTable[T]:
+        """Give that of the worker that asks."""
+        thread = threading.get_ident()
+        if thread not in self._made:
+            self._made[thread] = self._new()
+        return self._made[thread]
