@@ -18,9 +18,9 @@ import polars as pl
 
 from detector import verdicts
 from detector.contract.events import EVENT_SCHEMA
-from detector.engine import OUTCOMES
 from detector.message_groups import MessageGroups
 from detector.policy import new_standings
+from detector.results import OUTCOMES
 from detector.shard_batch import split
 from features.details import Tails
 from features.entities import SharedEntities

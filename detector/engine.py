@@ -5,8 +5,6 @@ It knows neither Bytewax nor Kafka. `gillnet run`, `gillnet detect` and training
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
@@ -18,6 +16,7 @@ from detector.contract.errors import UsageError
 from detector.contract.times import rfc3339
 from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
+from detector.results import ShardResult, campaign_id
 from features.arrays import PROCESSED
 from features.state import TTL_MS, AccountFeatures
 
@@ -28,11 +27,7 @@ if TYPE_CHECKING:
     from detector.shard_batch import ShardBatch
     from features.views import Catalogue
 
-OUTCOMES: Final = ("processed", "duplicate", "late")
 _SWEEP_STEPS: Final = 256
-_HEAD: Final = ("event_id", "account_id", "ts")
-_VERDICTS: Final = pl.Series("verdict", [v.label for v in Verdict])
-_OUTCOMES: Final = pl.Series("outcome", OUTCOMES)
 
 
 class Scorer(Protocol):
@@ -51,57 +46,6 @@ class Scorer(Protocol):
 
     def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return contributions in log-odds, shape (n, F)."""
-
-
-@dataclass(frozen=True)
-class ShardResult:
-    """What a batch of n events came to, of which m were processed.
-
-    The frames are made when somebody asks for them: making frames costs more than judging a small batch.
-    """
-
-    batch: ShardBatch
-    outcomes: NDArray[np.uint8]
-    """(n,): places in `OUTCOMES`."""
-    processed: NDArray[np.int64]
-    """(m,): rows of the batch."""
-    processed_scores: NDArray[np.float64]
-    """(m,)"""
-    verdicts: NDArray[np.int8]
-    """(m,): the account's verdict after each."""
-    sampled: NDArray[np.int64]
-    """(k,): places among the processed of every decision's event and a sample of the others."""
-    sampled_vectors: NDArray[np.float64]
-    """(k, F)"""
-    decisions: tuple[Decision, ...]
-    model_version: str
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """Events by outcome."""
-        return dict(zip(OUTCOMES, np.bincount(self.outcomes, minlength=3).tolist(), strict=True))
-
-    @cached_property
-    def events(self) -> pl.DataFrame:
-        """``EVENT_SCHEMA`` and ``outcome``."""
-        return self.batch.events.hstack([_OUTCOMES[self.outcomes]])
-
-    @cached_property
-    def scores(self) -> pl.DataFrame:
-        """``event_id, account_id, ts, score, verdict, model_version`` of every processed event."""
-        version = pl.Series("model_version", [self.model_version]).new_from_index(0, len(self.processed))
-        return self._heads.hstack([pl.Series("score", self.processed_scores), _VERDICTS[self.verdicts], version])
-
-    @cached_property
-    def vectors(self) -> pl.DataFrame:
-        """``event_id, account_id, ts, vector`` of the sampled events."""
-        vector = pl.Series("vector", self.sampled_vectors, pl.Array(pl.Float64, self.sampled_vectors.shape[1]))
-        return self._heads[self.sampled].hstack([vector])
-
-    @cached_property
-    def _heads(self) -> pl.DataFrame:
-        heads = self.batch.events.select(_HEAD)
-        return heads if len(self.processed) == len(heads) else heads[self.processed]
 
 
 class AccountShard:
@@ -161,6 +105,7 @@ class AccountShard:
             sampled_vectors=vectors[sampled],
             decisions=expired + decisions,
             model_version=self._model.version,
+            measures=batch.columns.measures[rows],
         )
 
     def _read(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -236,6 +181,7 @@ class AccountShard:
         inputs = self._read(vectors[changes.row])
         contributions = self._model.explain(inputs)
         features = [self._features.catalogue.features[i] for i in self._inputs]
+        campaigns = self._features.campaigns(slots[changes.row])
         decisions = []
         for i, row in enumerate(changes.row.tolist()):
             slot, previous, verdict = (
@@ -251,7 +197,11 @@ class AccountShard:
                 continue
             self._flagged[slot] = (account_id, score)
             reasons = reasons_for(features, inputs[i], contributions[i])
-            decisions.append(self._decision(account_id, previous, verdict, score, reasons, event_id, at_ms, now_ms))
+            decisions.append(
+                self._decision(
+                    account_id, previous, verdict, score, reasons, event_id, at_ms, now_ms, int(campaigns[i])
+                )
+            )
         return tuple(decisions)
 
     def _decision(
@@ -264,6 +214,7 @@ class AccountShard:
         event_id: str | None,
         at_ms: int,
         now_ms: int | None,
+        campaign: int = 0,
     ) -> Decision:
         lasts_ms = self._policy.durations_ms[verdict - 1] if verdict else None
         return Decision(
@@ -277,7 +228,7 @@ class AccountShard:
             event_ts=rfc3339(at_ms),
             decided_at=rfc3339(at_ms if now_ms is None else now_ms),
             expires_at=None if lasts_ms is None else rfc3339(at_ms + lasts_ms),
-            campaign_id=None,
+            campaign_id=campaign_id(campaign),
             model_version=self._model.version,
             policy_version=self._policy.version,
             shadow=self._policy.shadow,

@@ -60,17 +60,18 @@ class MessageGroups:
         """Look at the next ``steps`` groups and forget those last seen before a time; return how many were."""
         return self._near.sweep(before_ms, steps)
 
-    def changes(self) -> dict[str, NDArray[Any]] | None:
-        """Tell what `apply` must be told, after all it was told before, to hold the same state; None for nothing."""
+    def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
+        """Tell what `apply` must be told, after all it was told before, to hold the same state: of the one shard, 0."""
+        assert shards == 1, "messages all meet in one place"
         if not self._came:
-            return None
+            return {}
         told, self._came = _joined(self._came), []
         self._told_bytes += sum(array.nbytes for array in told.values())
         complete = self._told_bytes >= max(self._whole_bytes, _LOG_BYTES_MIN)
         if complete:
             told = {f"near_{name}": array for name, array in self._near.snapshot().items()}
             self._whole_bytes, self._told_bytes = sum(array.nbytes for array in told.values()), 0
-        return told | {"complete": np.array([complete])}
+        return {0: told | {"complete": np.array([complete])}}
 
     def apply(self, changes: dict[str, NDArray[Any]]) -> None:
         """Take in what `changes` told; ValueError when another version or capacity wrote it."""

@@ -64,6 +64,9 @@ def fill_texts(columns: EventColumns, rows: NDArray[np.int64], grouped: Grouped)
     columns.measures[rows, messages.SENDERS] = grouped.senders
     columns.measures[rows, messages.SENDERS_1H] = grouped.senders_1h
     columns.measures[rows, messages.CAMPAIGN] = grouped.members
+    numbers = grouped.campaigns.view(np.int32).reshape(-1, 2)  # the lower half comes first
+    columns.measures[rows, messages.CAMPAIGN_LOW] = numbers[:, 0]
+    columns.measures[rows, messages.CAMPAIGN_HIGH] = numbers[:, 1]
     leaders = (grouped.leaders >> np.uint64(32)).astype(np.uint32).view(np.int32)
     held = grouped.leaders != 0
     columns.halves[rows[held], SHAPE] = leaders[held]

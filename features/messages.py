@@ -23,16 +23,17 @@ MEASURES: Final = (
     *("language", "spam", "scam", "harvesting", "solicitation", "harassment", "template"),
     *("copies", "senders", "senders_1h", "campaign"),
     *("own_max", "own_mean", "spread", "answer", "script"),
+    *("campaign_high", "campaign_low"),
 )
 """The measures, in the order of their columns. ``language`` is a code of `text.language`; the five behind it are
 categories, 500 being where a text counts as one; ``template`` is the similarity with the known template it is most
 like; ``copies`` and ``senders`` count near duplicates and who sent them, ``campaign`` the members of the campaign it is
 part of; ``own_max``, ``own_mean`` and ``spread`` compare it with the account's last 8 texts, ``answer`` with what the
-other said last; ``script`` is 1 where it follows another text as it did in another conversation."""
-(LANGUAGE, SPAM, SCAM, HARVESTING, SOLICITATION, HARASSMENT, TEMPLATE, COPIES, SENDERS, SENDERS_1H, CAMPAIGN) = range(
-    11
-)
-OWN_MAX, OWN_MEAN, SPREAD, ANSWER, SCRIPT = range(11, 16)
+other said last; ``script`` is 1 where it follows another text as it did in another conversation. The last two, no
+features, are the halves of the campaign's number (`Grouped.campaigns`)."""
+LANGUAGE, SPAM, SCAM, HARVESTING, SOLICITATION, HARASSMENT, TEMPLATE = range(7)
+COPIES, SENDERS, SENDERS_1H, CAMPAIGN = range(7, 11)
+OWN_MAX, OWN_MEAN, SPREAD, ANSWER, SCRIPT, CAMPAIGN_HIGH, CAMPAIGN_LOW = range(11, 18)
 
 CATEGORY: Final = 500
 """From here on a text counts as of a category."""

@@ -60,6 +60,8 @@ class Plan:
     lines: tuple[str, ...]
     blank: NDArray[np.int64]
     """A record of which nothing is known."""
+    latest: dict[str, int]
+    """Halves of a record where latest values begin, by name."""
 
 
 class PlanBuilder:
@@ -154,6 +156,7 @@ class PlanBuilder:
             constants=constants,
             lines=lines,
             blank=self._blank(record, halves_at),
+            latest={name: halves_at + place for name, (_, place) in self._latest.items()},
         )
 
     def _window_tables(self, shorts_at: int) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import numpy as np
 from features import columns as c
 from features.arrays import CHUNK_MAX, PROCESSED, SIZE_CLASSES, Batch, Results, State
 from features.marks import mark_texts
+from features.messages import CAMPAIGN_HIGH, CAMPAIGN_LOW
 from features.slots import SlotTable
 from features.specialise import specialise
 from features.text.history import TextHistory
@@ -110,6 +111,16 @@ class AccountFeatures:
             _grow(self._log, int(len(self._log) * _GROWTH) + self._log_margin)
         vectors[outcomes != PROCESSED] = np.nan
         return Computed(slots[sent], outcomes, vectors)
+
+    def campaigns(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
+        """Give the numbers of the campaigns that accounts' latest texts are part of, shape (k,); 0 for none."""
+        place = self.plan.latest.get("message")
+        if place is None:
+            return np.zeros(len(slots), np.uint64)
+        halves = self._words.view(np.uint32).reshape(-1, 2 * self._record)[slots, place:]
+        of_none = halves[:, 0].view(np.int32) < 0
+        high, low = halves[:, CAMPAIGN_HIGH].astype(np.uint64), halves[:, CAMPAIGN_LOW].astype(np.uint64)
+        return np.where(of_none, np.uint64(0), high << np.uint64(32) | low)
 
     def sweep(self, before_ms: int, steps: int, pinned: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Look at the next ``steps`` slots, and forget accounts idle since before a time; return their slots.

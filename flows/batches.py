@@ -11,9 +11,10 @@ import polars as pl
 from numpy.typing import NDArray
 
 from detector.contract.dead_letters import DeadLetter
-from detector.engine import ShardResult
+from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
 from features.intake import Arrived
+from features.messages import Grouped, Messages
 
 NO_WATERMARK_MS: Final = -(2**62)
 """The watermark before any is known; far from the edge of int64, so that subtracting a window is safe."""
@@ -105,6 +106,24 @@ class Answer:
     number: int
     shard: int
     counts: NDArray[np.int32]
+
+
+@dataclass(frozen=True, slots=True)
+class TextInput:
+    """What those are given who see all messages; a tick has none."""
+
+    number: int
+    mark: Mark
+    messages: Messages | None
+
+
+@dataclass(frozen=True, slots=True)
+class TextAnswer:
+    """What a batch's texts are part of, sent back to the source that asked."""
+
+    source: int
+    number: int
+    grouped: Grouped
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,16 @@
 """The intake: a batch learns with whom its accounts share devices, texts and the like before they see it.
 
-Its columns are derived where it was read. The entity shards, wherever they are, count its entities, while it waits on
-its own worker. Nothing overtakes it there, not even the tick that says how far time has come.
+Its columns are derived where it was read. The entity shards, wherever they are, count its entities, and one place
+groups all messages, while it waits on its own worker. Nothing overtakes it there, not even the tick that says how far
+time has come.
 """
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
 
@@ -14,18 +18,43 @@ import numpy as np
 from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
+from features.details import Tails
 from features.hashing import shard_of
-from features.intake import arrive, fill
+from features.intake import Reader, arrive, fill, fill_texts
 from features.plan import Plan
 from features.sharing import Sharings
-from flows.batches import Answer, Asked, EntityInput, Incoming, Lookup, SourceBatch, Tick
+from flows.batches import (
+    Answer,
+    Asked,
+    EntityInput,
+    Incoming,
+    Lookup,
+    SourceBatch,
+    TextAnswer,
+    TextInput,
+    Tick,
+)
 from flows.routing import shard_key
 
 _NOTHING: Final = Asked(np.zeros(0, np.int64), {})
 
 
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """How a worker reads batches: what is needed of them, who reads their texts, and what was said last."""
+
+    plan: Plan
+    reader: Reader | None
+    _tails: dict[int, Tails] = field(default_factory=lambda: defaultdict(Tails))
+
+    @property
+    def tails(self) -> Tails:
+        """Give those of the worker that asks; a worker is a thread."""
+        return self._tails[threading.get_ident()]
+
+
 def take_in(
-    batch: SourceBatch | Tick, number: int, plan: Plan, entity_homes: NDArray[np.int64]
+    batch: SourceBatch | Tick, number: int, reading: Reading, entity_homes: NDArray[np.int64]
 ) -> Iterable[tuple[str, Incoming]]:
     """Send what accounts must hear of to the intake of the worker that read it."""
     key = shard_key(batch.mark.source)
@@ -33,7 +62,7 @@ def take_in(
         return [(key, Incoming(number, batch.mark, None, _NOTHING))] if batch.moved else []
     if batch.events.is_empty():
         return []
-    arrived = arrive(batch.events, plan)
+    arrived = arrive(batch.events, reading.plan, reading.reader, reading.tails)
     return [(key, Incoming(number, batch.mark, arrived, asked_of(arrived.sharings, entity_homes)))]
 
 
@@ -65,13 +94,20 @@ def lookups_in(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tuple[s
             yield shard_key(shard), EntityInput(shard, mark, lookups.get(shard))
 
 
-def answered(answer: Answer) -> tuple[str, Answer]:
+def texts_in(incoming: Incoming) -> Iterable[tuple[str, TextInput]]:
+    """Ask about a batch's texts; a tick goes there too."""
+    read = None if incoming.arrived is None else incoming.arrived.messages
+    if read is not None or incoming.arrived is None:
+        yield shard_key(0), TextInput(incoming.number, incoming.mark, read)
+
+
+def answered(answer: Answer | TextAnswer) -> tuple[str, Answer | TextAnswer]:
     """Send an answer to the intake that waits for it."""
     return shard_key(answer.source), answer
 
 
-class IntakeLogic(StatefulBatchLogic[Incoming | Answer, Incoming, None]):
-    """One worker's intake: holds batches, in order, until all counts of the first are in.
+class IntakeLogic(StatefulBatchLogic[Incoming | Answer | TextAnswer, Incoming, None]):
+    """One worker's intake: holds batches, in order, until all answers about the first are in.
 
     It has no state of its own that could outlive an epoch: a batch's lookups and their answers belong to its epoch, and
     Bytewax asks for a snapshot when nothing of the epoch is on its way any more. It also is discarded whenever it
@@ -80,13 +116,13 @@ class IntakeLogic(StatefulBatchLogic[Incoming | Answer, Incoming, None]):
 
     def __init__(self) -> None:
         self._waiting: dict[int, _Waiting] = {}
-        self._early: list[Answer] = []
+        self._early: list[Answer | TextAnswer] = []
 
-    def on_batch(self, values: list[Incoming | Answer]) -> tuple[list[Incoming], bool]:
+    def on_batch(self, values: list[Incoming | Answer | TextAnswer]) -> tuple[list[Incoming], bool]:
         """Take batches and answers as they come, and give the batches that are complete."""
         answers, self._early = self._early, []
         for value in values:
-            if isinstance(value, Answer):
+            if isinstance(value, Answer | TextAnswer):
                 answers.append(value)
             else:
                 self._waiting[value.number] = _Waiting(value)
@@ -112,23 +148,27 @@ class IntakeLogic(StatefulBatchLogic[Incoming | Answer, Incoming, None]):
 
 
 class _Waiting:
-    """A batch, and the counts that are in."""
+    """A batch, and the answers that are in."""
 
     def __init__(self, incoming: Incoming) -> None:
         self._incoming = incoming
-        self._missing = len(incoming.asked.spans)
+        self._messages = None if incoming.arrived is None else incoming.arrived.messages
+        self._missing = len(incoming.asked.spans) + (self._messages is not None)
         self._counts = np.empty((len(incoming.asked.order), 2), np.int32)
 
     @property
     def complete(self) -> bool:
-        """Whether every worker has answered."""
+        """Whether all who were asked have answered."""
         return not self._missing
 
-    def add(self, answer: Answer) -> None:
-        """Take one worker's answer."""
-        asked = self._incoming.asked
-        self._counts[asked.order[asked.spans[answer.shard]]] = answer.counts
+    def add(self, answer: Answer | TextAnswer) -> None:
+        """Take one answer."""
         self._missing -= 1
+        if isinstance(answer, Answer):
+            asked = self._incoming.asked
+            self._counts[asked.order[asked.spans[answer.shard]]] = answer.counts
+        elif self._incoming.arrived is not None and self._messages is not None:
+            fill_texts(self._incoming.arrived.columns, self._messages.rows, answer.grouped)
 
     def finish(self) -> Incoming:
         """Put the counts where the accounts find them."""

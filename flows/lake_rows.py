@@ -10,8 +10,8 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from detector.engine import ShardResult
 from detector.lake import decisions_frame
+from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
 from flows.batches import SourceBatch
 
@@ -79,6 +79,7 @@ def _joined(results: list[ShardResult]) -> ShardResult:
         sampled_vectors=np.concatenate([r.sampled_vectors for r in results]),
         decisions=tuple(chain.from_iterable(r.decisions for r in results)),
         model_version=results[0].model_version,
+        measures=np.concatenate([r.measures for r in results]),
     )
 
 

@@ -12,8 +12,8 @@ from typing import Final, TypedDict
 import polars as pl
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
-from detector.engine import ShardResult
 from detector.lake import LakeWriter
+from detector.results import ShardResult
 from detector.settings import Settings
 from flows import metrics
 from flows.kafka_sink import in_background

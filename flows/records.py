@@ -63,7 +63,7 @@ def score_records(scores: pl.DataFrame) -> tuple[Record, ...]:
         pl.struct(
             pl.lit(SCORE_SCHEMA).alias("schema"),
             "event_id", "account_id",
-            rfc3339_column(scores["ts"]).alias("event_ts"), "score", "verdict", "model_version",
+            rfc3339_column(scores["ts"]).alias("event_ts"), pl.exclude("event_id", "account_id", "ts"),
         ).struct.json_encode()
     ).to_series()  # fmt: skip
     return tuple(

@@ -14,10 +14,12 @@ from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
 from detector.contract.events import EVENT_SCHEMA
-from detector.engine import OUTCOMES, AccountShard, ShardResult
+from detector.engine import AccountShard
+from detector.message_groups import MessageGroups
+from detector.results import OUTCOMES, ShardResult
 from detector.shard_batch import ShardBatch, whole
 from features.entities import SharedEntities
-from features.intake import arrive
+from features.intake import Reader, arrive
 from features.plan import Plan
 from flows import metrics
 from flows.batches import Mark, ShardInput, ShardOutput
@@ -53,6 +55,14 @@ class Judge:
     checkpoints: Path
     """The folder of the shards' states."""
     workers: int = 1
+    reader: Reader | None = None
+    """Who reads texts; without, nothing is known of them but their own bytes."""
+    new_groups: Callable[[], MessageGroups] = MessageGroups
+
+    @property
+    def reads(self) -> bool:
+        """Whether texts are read, and so grouped."""
+        return self.reader is not None and "message" in self.plan.needs
 
     @property
     def homes(self) -> NDArray[np.int64]:
@@ -72,6 +82,10 @@ class Judge:
         """Make the table for a worker's entity shards."""
         kept = Checkpoints(self.checkpoints, "entities")
         return WorkerTable(self.new_entities(), self.entity_shards, self.sources, kept)
+
+    def groups_of_worker(self) -> WorkerTable[MessageGroups]:
+        """Make the table for the worker where all messages meet."""
+        return WorkerTable(self.new_groups(), 1, self.sources, Checkpoints(self.checkpoints, "texts"))
 
     def nothing(self) -> ShardBatch:
         """Make a batch without events, for the time that passes."""

@@ -21,14 +21,15 @@ from numpy.typing import NDArray
 
 from detector.shard_batch import gather
 from features.hashing import keys, shard_of
-from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, Tick
+from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, TextAnswer, Tick
 from flows.entity_shards import EntityLogic
-from flows.intake import IntakeLogic, answered, lookups_in, take_in
+from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in, texts_in
 from flows.lake_rows import LakeItem, dead_rows
 from flows.records import Record, dead_letter_records, decision_records, score_records
 from flows.routing import part_key, shard_key
 from flows.shards import Judge, ShardLogic
 from flows.tally import Tally
+from flows.text_groups import TextLogic
 from flows.worker_table import OfWorker
 
 FLOW: Final = "gillnet"
@@ -66,8 +67,9 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     op.output("dead_letters", refused, sinks.dead_letters)
 
     numbers, homes, entity_homes = count(), judge.homes, judge.entity_homes
-    taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), judge.plan, entity_homes))
-    counted = _count_entities(taken, judge) if judge.plan.kinds else taken
+    reading = Reading(judge.plan, judge.reader)
+    taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), reading, entity_homes))
+    counted = _ask(taken, judge) if judge.plan.kinds or judge.reads else taken
     by_worker = op.flat_map("split", counted, lambda keyed: split_by_worker(keyed[1], homes))
     accounts = OfWorker(judge.accounts_of_worker)
     judged = op.stateful_batch(
@@ -86,14 +88,27 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     return flow
 
 
-def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Incoming]:
-    """Let the entity shards count, and batches wait for it on the worker that read them."""
+def _ask(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Incoming]:
+    """Let the entity shards count and messages be grouped, and batches wait for it on the worker that read them."""
+    returned = _count_entities(taken, judge)
+    if judge.reads:
+        returned = op.merge("all_answers", returned, _group_texts(taken, judge))
+    both: KeyedStream[Incoming | Answer | TextAnswer] = op.merge("to_intake", taken, returned)
+    return op.stateful_batch("intake", both, lambda _: IntakeLogic())
+
+
+def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:
+    groups = OfWorker(judge.groups_of_worker)
+    texts = op.flat_map("texts", taken, lambda keyed: texts_in(keyed[1]))
+    grouped = op.stateful_batch("text_groups", texts, lambda state: TextLogic(groups.get(), state))
+    return op.map("grouped", grouped, lambda keyed: answered(keyed[1]))
+
+
+def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:
     homes, entities = judge.entity_homes, OfWorker(judge.entities_of_worker)
     lookups = op.flat_map("lookups", taken, lambda keyed: lookups_in(keyed[1], homes))
     answers = op.stateful_batch("entity_shards", lookups, lambda state: EntityLogic(entities.get(), state))
-    returned = op.map("answers", answers, lambda keyed: answered(keyed[1]))
-    both: KeyedStream[Incoming | Answer] = op.merge("to_intake", taken, returned)
-    return op.stateful_batch("intake", both, lambda _: IntakeLogic())
+    return op.map("answers", answers, lambda keyed: answered(keyed[1]))
 
 
 def split_by_worker(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tuple[str, ShardInput]]:

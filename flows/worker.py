@@ -21,6 +21,8 @@ from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.engine import AccountShard
 from detector.files import limits_from
+from detector.message_groups import MessageGroups
+from detector.message_reader import MessageReader
 from detector.policy import policy_from
 from detector.settings import Settings
 from detector.warm import warm
@@ -87,6 +89,8 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         sources,
         checkpoints_dir(settings),
         len(plan.addresses),
+        MessageReader.load(settings.encoder_dir, settings.categories_dir),
+        lambda: MessageGroups(settings.text_groups_max),
     )  # fmt: skip
 
 

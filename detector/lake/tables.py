@@ -84,7 +84,25 @@ TABLES: Final[dict[str, Table]] = {
         time="event_ts",
     ),
     "scores": Table(
-        pl.Schema({**_EVENT_KEY, "score": pl.Float64(), "verdict": pl.String(), "model_version": pl.String()}),
+        pl.Schema(
+            {
+                **_EVENT_KEY,
+                "score": pl.Float64(),
+                "verdict": pl.String(),
+                "model_version": pl.String(),
+                "language": pl.String(),
+                "campaign_id": pl.String(),
+                "spam": pl.Float32(),  # how much the text is of a category; 0.5 is where it counts as one
+                "scam": pl.Float32(),
+                "contact_harvesting": pl.Float32(),
+                "sexual_solicitation": pl.Float32(),
+                "harassment": pl.Float32(),
+            }
+        ),
+        time="ts",
+    ),
+    "contacts": Table(
+        pl.Schema({**_EVENT_KEY, "kind": pl.String(), "value": pl.String(), "field": pl.String()}),
         time="ts",
     ),
     "vectors": Table(pl.Schema(_EVENT_KEY), time="ts", open=True),

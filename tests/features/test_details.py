@@ -113,10 +113,8 @@ pieces = st.sampled_from(["a@b.com", "foo.com", "415 555 0123", "hi", "kik", "@f
 @given(st.lists(st.none() | st.lists(pieces, max_size=6).map(" ".join), min_size=1, max_size=12), st.data())
 def test_where_a_batch_is_cut_changes_nothing(texts, data):
     events = [{"text": text, "account_id": data.draw(st.sampled_from("ab")), "ts": i} for i, text in enumerate(texts)]
-    cut, tails, parts = data.draw(st.integers(0, len(events))), Tails(), []
+    cut, tails = data.draw(st.integers(0, len(events))), Tails()
     whole = fields(*events, tails=Tails()).details
-    for part in (events[:cut], events[cut:]):
-        if part:
-            parts.append(fields(*part, tails=tails).details)
+    parts = [fields(*part, tails=tails).details for part in (events[:cut], events[cut:]) if part]
     for name in ("links", "contacts", "hosts", "contact_keys"):
         assert getattr(whole, name).tolist() == [value for part in parts for value in getattr(part, name).tolist()]

@@ -17,8 +17,11 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, cluster_main
 
 from detector.contract.decode import DecodeLimits, decode
-from detector.engine import AccountShard, ShardResult
+from detector.engine import AccountShard
+from detector.message_groups import MessageGroups
+from detector.message_reader import shipped_reader
 from detector.policy import Policy
+from detector.results import ShardResult
 from detector.shard_batch import whole
 from features.catalogue import DEFAULT
 from features.entities import SharedEntities
@@ -56,7 +59,14 @@ def new_shard() -> AccountShard:
 
 
 def judge(sources: int = 1, shards: int = 3) -> Judge:
-    return Judge(PLAN, new_shard, shards, lambda: SharedEntities(HOUR_MS), 4, sources, Path("no checkpoints"))
+    return Judge(
+        PLAN, new_shard, shards, lambda: SharedEntities(HOUR_MS), 4, sources, Path("no checkpoints"),
+        reader=shipped_reader(), new_groups=new_groups,
+    )  # fmt: skip
+
+
+def new_groups() -> MessageGroups:
+    return MessageGroups(1000)
 
 
 def lines(count: int, seed: int = 1, accounts: int = 25) -> list[bytes]:
@@ -210,5 +220,5 @@ def essence(result: ShardResult) -> dict[str, tuple[object, ...]]:
 
 def alone(some: Sequence[bytes]) -> dict[str, tuple[object, ...]]:
     """Judge lines in one go, without a flow."""
-    intake = Intake(PLAN, HOUR_MS)
+    intake = Intake(PLAN, HOUR_MS, shipped_reader(), new_groups())
     return essence(new_shard().process(whole(intake.process(frame(some))), -(2**60), None))

@@ -15,13 +15,18 @@ from features.intake import Intake
 from flows.batches import Answer, EntityInput, Incoming, Lookup, Mark, SourceBatch, Tick
 from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityLogic, EntityState
-from flows.intake import IntakeLogic, answered, lookups_in, take_in
+from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in
 from flows.routing import worker_of
 from flows.worker_table import WorkerTable
 
 HOUR_MS = 3_600_000
 START_MS = 1_767_571_200_000
 MARK = Mark(0, START_MS)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("entities")
 
 
 def new_entities() -> SharedEntities:
@@ -44,7 +49,7 @@ def counted(logic: EntityLogic, *values: EntityInput) -> list[list[int]]:
 
 def taken(crowds: ModuleType, lines: list[bytes], number: int = 0) -> Incoming:
     batch = SourceBatch(0, crowds.frame(lines), (), MARK, 0)
-    ((_, incoming),) = take_in(batch, number, crowds.PLAN, np.arange(4))
+    ((_, incoming),) = take_in(batch, number, Reading(crowds.PLAN, None), np.arange(4))
     return incoming
 
 
@@ -54,9 +59,9 @@ def answers_to(logics: list[EntityLogic], incoming: Incoming) -> list[Answer]:
 
 
 @given(seed=st.integers(0, 99), cuts=st.lists(st.integers(1, 100), max_size=6), order=st.randoms())
-def test_answers_in_any_order_give_the_counts_of_one_process(crowds: ModuleType, seed, cuts, order):
+def test_answers_in_any_order_give_the_counts_of_one_process(crowds: ModuleType, folder: Path, seed, cuts, order):
     lines = crowds.lines(100, seed)
-    logics, logic = [entity_logic(Path("none")) for _ in range(4)], IntakeLogic()
+    logics, logic = [entity_logic(folder) for _ in range(4)], IntakeLogic()
     edges = sorted({0, 100, *cuts})
     batches = [taken(crowds, lines[a:b], number) for number, (a, b) in enumerate(pairwise(edges))]
     values = [*batches, *(answer for batch in batches for answer in answers_to(logics, batch))]
@@ -69,11 +74,11 @@ def test_answers_in_any_order_give_the_counts_of_one_process(crowds: ModuleType,
     assert np.array_equal(halves, Intake(crowds.PLAN, HOUR_MS).process(crowds.frame(lines)).columns.halves)
 
 
-def test_nothing_overtakes_a_batch_that_waits(crowds: ModuleType):
-    logic, logics = IntakeLogic(), [entity_logic(Path("none")) for _ in range(4)]
+def test_nothing_overtakes_a_batch_that_waits(crowds: ModuleType, folder: Path):
+    logic, logics = IntakeLogic(), [entity_logic(folder) for _ in range(4)]
     first = taken(crowds, crowds.lines(20), 0)
     bare = taken(crowds, [crowds.event("a", "purchase")], 1)
-    ((_, tick),) = take_in(Tick(MARK, moved=True), 2, crowds.PLAN, np.arange(4))
+    ((_, tick),) = take_in(Tick(MARK, moved=True), 2, Reading(crowds.PLAN, None), np.arange(4))
     assert logic.on_batch([first, bare, tick]) == ([], False)
     *some, last = answers_to(logics, first)
     assert logic.on_batch(some) == ([], False)
@@ -90,12 +95,14 @@ def test_an_epoch_that_ends_too_early_stops_the_worker(crowds: ModuleType):
 def test_only_what_says_something_is_taken_in(crowds: ModuleType):
     nothing = SourceBatch(0, crowds.frame([]), (), MARK, 0)
     asleep = Tick(MARK, moved=False)
-    assert [made for batch in (nothing, asleep) for made in take_in(batch, 0, crowds.PLAN, np.arange(4))] == []
+    assert [
+        made for batch in (nothing, asleep) for made in take_in(batch, 0, Reading(crowds.PLAN, None), np.arange(4))
+    ] == []
 
 
 def test_a_batch_waits_where_it_was_read(crowds: ModuleType):
     for source in range(4):
-        ((key, incoming),) = take_in(Tick(Mark(source, 0), moved=True), 0, crowds.PLAN, np.arange(4))
+        ((key, incoming),) = take_in(Tick(Mark(source, 0), moved=True), 0, Reading(crowds.PLAN, None), np.arange(4))
         (back, _) = answered(Answer(incoming.mark.source, 0, 0, np.zeros((0, 2), np.int32)))
         assert back == key
         assert worker_of(key, 4) == source

@@ -70,9 +70,11 @@ def test_a_count_that_does_not_come_stops_the_flow(crowds: ModuleType, monkeypat
         crowds.Run([crowds.batches(crowds.lines(20), [])]).go()
 
 
-def test_without_features_of_shared_entities_nothing_is_counted(crowds: ModuleType):
+def test_without_features_of_what_accounts_share_nothing_is_asked(crowds: ModuleType):
     plan = replace(crowds.PLAN, kinds=frozenset())
-    run = crowds.Run([crowds.batches(crowds.lines(200), range(0, 200, 20))], judge=replace(crowds.judge(), plan=plan))
+    run = crowds.Run(
+        [crowds.batches(crowds.lines(200), range(0, 200, 20))], judge=replace(crowds.judge(), plan=plan, reader=None)
+    )
     run.go()
-    assert {step.rpartition(".")[2] for step in run.steps}.isdisjoint({"entity_shards", "intake"})
+    assert {step.rpartition(".")[2] for step in run.steps}.isdisjoint({"entity_shards", "text_groups", "intake"})
     assert run.scored().keys() == crowds.alone(crowds.lines(200)).keys()

@@ -1,0 +1,116 @@
+"""What a batch came to: outcomes, scores, decisions, and the frames made of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import polars as pl
+
+from detector.contract.decisions import Verdict
+from features.messages import (
+    CAMPAIGN_HIGH,
+    CAMPAIGN_LOW,
+    HARASSMENT,
+    HARVESTING,
+    LANGUAGE,
+    SCAM,
+    SOLICITATION,
+    SPAM,
+)
+from features.text.language import CODES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from detector.contract.decisions import Decision
+    from detector.shard_batch import ShardBatch
+
+OUTCOMES: Final = ("processed", "duplicate", "late")
+_HEAD: Final = ("event_id", "account_id", "ts")
+CATEGORIES: Final = {
+    SPAM: "spam",
+    SCAM: "scam",
+    HARVESTING: "contact_harvesting",
+    SOLICITATION: "sexual_solicitation",
+    HARASSMENT: "harassment",
+}
+_LANGUAGES: Final = pl.Series("language", CODES)
+_VERDICTS: Final = pl.Series("verdict", [v.label for v in Verdict])
+_OUTCOMES: Final = pl.Series("outcome", OUTCOMES)
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What a batch of n events came to, of which m were processed.
+
+    The frames are made when somebody asks for them: making frames costs more than judging a small batch.
+    """
+
+    batch: ShardBatch
+    outcomes: NDArray[np.uint8]
+    """(n,): places in `OUTCOMES`."""
+    processed: NDArray[np.int64]
+    """(m,): rows of the batch."""
+    processed_scores: NDArray[np.float64]
+    """(m,)"""
+    verdicts: NDArray[np.int8]
+    """(m,): the account's verdict after each."""
+    sampled: NDArray[np.int64]
+    """(k,): places among the processed of every decision's event and a sample of the others."""
+    sampled_vectors: NDArray[np.float64]
+    """(k, F)"""
+    decisions: tuple[Decision, ...]
+    model_version: str
+    measures: NDArray[np.int32]
+    """(m, len(MEASURES)): what was measured of the texts."""
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """Events by outcome."""
+        return dict(zip(OUTCOMES, np.bincount(self.outcomes, minlength=3).tolist(), strict=True))
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """``EVENT_SCHEMA`` and ``outcome``."""
+        return self.batch.events.hstack([_OUTCOMES[self.outcomes]])
+
+    @cached_property
+    def scores(self) -> pl.DataFrame:
+        """``event_id, account_id, ts, score, verdict, model_version`` of every processed event, and what its text is.
+
+        That is its ``language``, the ``campaign_id`` it is part of, and how much it is of each of `CATEGORIES`, 0.5
+        being where it counts as one; null without a text.
+        """
+        version = pl.Series("model_version", [self.model_version]).new_from_index(0, len(self.processed))
+        scores = [pl.Series("score", self.processed_scores), _VERDICTS[self.verdicts], version]
+        return self._heads.hstack([*scores, *_said(self.measures)])
+
+    @cached_property
+    def vectors(self) -> pl.DataFrame:
+        """``event_id, account_id, ts, vector`` of the sampled events."""
+        vector = pl.Series("vector", self.sampled_vectors, pl.Array(pl.Float64, self.sampled_vectors.shape[1]))
+        return self._heads[self.sampled].hstack([vector])
+
+    @cached_property
+    def _heads(self) -> pl.DataFrame:
+        heads = self.batch.events.select(_HEAD)
+        return heads if len(self.processed) == len(heads) else heads[self.processed]
+
+
+def campaign_id(number: int) -> str | None:
+    """Write the id of a campaign; None for none."""
+    return f"camp_{number:016x}" if number else None
+
+
+def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
+    """Make the columns that say what texts are."""
+    is_text = measures[:, LANGUAGE] >= 0
+    numbers = np.ascontiguousarray(measures[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]]).view(np.uint64)[:, 0]
+    language = _LANGUAGES[np.where(is_text, measures[:, LANGUAGE], 0)]
+    campaigns = pl.Series("campaign_id", [campaign_id(number) for number in np.where(is_text, numbers, 0).tolist()])
+    shares = [pl.Series(name, measures[:, place] / 1000, pl.Float32) for place, name in CATEGORIES.items()]
+    texts = pl.Series(is_text)
+    return [s.set(~texts, None) for s in (language, campaigns.cast(pl.String), *shares)]
