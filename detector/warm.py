@@ -23,12 +23,15 @@ def warm() -> None:
     limits = DecodeLimits(event_bytes_max=len(_EVENT), ts_min_ms=0, future_ms_max=HOUR_MS)
     policy = Policy((0.0, 0.6, 0.7, 0.8), (HOUR_MS,) * 4, events_min=1, shadow=False)
     events = decode([_EVENT], limits, now_ms=2**41).events
-    arrived = Intake(specialise(DEFAULT).plan, HOUR_MS, shipped_reader(), MessageGroups(1)).process(events)
+    groups = MessageGroups(1)
+    arrived = Intake(specialise(DEFAULT).plan, HOUR_MS, shipped_reader(), groups).process(events)
     shard = AccountShard(DEFAULT, default(), policy, HOUR_MS)
     for _ in range(2):  # the first finds nobody to forget
         for _, batch in split(arrived, 1):
             shard.process(batch, 0, None)
     shard.changes()
+    groups.changes()
+    groups.sweep(0, 1)
 
 
 if __name__ == "__main__":

@@ -17,11 +17,13 @@ from features.details import Details, Tails, find_details, read_details
 from features.hashing import SCRATCH_MARGIN, arrow_of, bytes_at, is_valid, keys, readable, strings_of, word_at
 from features.ip_blocks import write_block_keys
 from features.text.column import TextColumn
-from features.text.contacts import find_contacts
+from features.text.contacts import Contacts, find_contacts
 from features.text.fold import Normalised, normalise
 from features.texts import Texts, measure
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
 _SLOTS: Final = 64
@@ -150,11 +152,10 @@ class Fields:
         return read_details(self._count, rows, *found)
 
     @cached_property
-    def profile_details(self) -> tuple[Details, ...]:
+    def profile_details(self) -> dict[str, Details]:
         """The contacts and links in bios and names."""
-        return tuple(
-            find_details(self._count, *self.said(field)) for field in ("bio", "name") if self.column(field) is not None
-        )
+        fields = [field for field in ("bio", "name") if self.column(field) is not None]
+        return {field: find_details(self._count, *self.said(field)) for field in fields}
 
     @cached_property
     def listed(self) -> Details:
@@ -166,6 +167,15 @@ class Fields:
         found = find_details(self._count, rows[kept], TextColumn.of(items.drop_nulls()))
         found.links[rows] = True
         return found
+
+    def all_details(self) -> Iterator[tuple[str, Contacts]]:
+        """Give all that `contacts`, `hosts` and their like found, with the field each was found in."""
+        known = self.__dict__  # what nobody asked for was not looked for
+        for field, name in (("text", "details"), ("links", "listed")):
+            for contacts in known[name].found if name in known else ():
+                yield field, contacts
+        for field, details in known.get("profile_details", {}).items():
+            yield field, details.found[0]
 
     @cached_property
     def hosts(self) -> NDArray[np.uint64]:
@@ -180,7 +190,7 @@ class Fields:
         keys = np.zeros(self._count, np.uint64)
         parts = [self.details] if self.column("text") is not None else []
         parts += [self.listed] if self.column("links") is not None else []
-        for part in reversed([*parts, *self.profile_details]):
+        for part in reversed([*parts, *self.profile_details.values()]):
             np.copyto(keys, part.contact_keys, where=part.contact_keys != np.uint64(0))
         return keys
 

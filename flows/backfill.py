@@ -45,6 +45,7 @@ from flows.shards import ShardState
 from flows.source import PartitionState
 from flows.state import checkpoints_dir, recovery_dir
 from flows.stream import FLOW
+from flows.text_groups import TextState
 
 _ONE_EPOCH: Final = timedelta(days=365)
 _TELL_SECONDS: Final = 5.0
@@ -208,6 +209,8 @@ def _visit(
     of_accounts = op.flat_map("accounts", numbers, lambda n: [(shard_key(n), n)] if n < fixed.shards else [])
     of_entities = op.flat_map("entities", numbers, lambda n: [(shard_key(n), n)] if n < fixed.entity_shards else [])
 
+    of_texts = op.flat_map("texts", numbers, lambda n: [(shard_key(n), n)] if n == 0 else [])
+
     def visited(state: ShardState | None) -> _Visited[ShardState]:
         return _Visited(shard, state)
 
@@ -216,9 +219,15 @@ def _visit(
 
     accounts = op.stateful_batch("account_shards", of_accounts, visited)
     entities = op.stateful_batch("entity_shards", of_entities, visited_entities)
-    op.output("lake", op.merge("none", accounts, entities), _Lanes(fixed.lanes, lanes))
+    texts = op.stateful_batch("text_groups", of_texts, _visited_texts)
+    op.output("lake", op.merge("none", accounts, entities, texts), _Lanes(fixed.lanes, lanes))
     store = RecoveryConfig(str(recovery_dir(settings)), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]  # untyped there
     cluster_main(flow, [], 0, epoch_interval=_ONE_EPOCH, recovery_config=store)  # type: ignore[no-untyped-call]  # likewise
+
+
+def _visited_texts(state: TextState | None) -> _Visited[TextState]:
+    """Leave the groups of texts as they are: what is filled says nothing about them."""
+    return _Visited(lambda _, held: held, state)
 
 
 class _NoEvents(FixedPartitionedSource[int, PartitionState]):

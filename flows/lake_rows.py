@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, chain
 from typing import Final
@@ -13,8 +13,12 @@ import polars as pl
 from detector.lake import decisions_frame
 from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
+from features.intake import Arrived
+from features.text.contacts import ContactKind, Contacts
 from flows.batches import SourceBatch
 
+_EVENT: Final = ("event_id", "account_id", "ts")
+_KINDS: Final = pl.Series("kind", [kind.name.lower() for kind in ContactKind])
 _DEAD: Final = {
     "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
     "seen_at": pl.Int64, "value": pl.Binary,
@@ -34,8 +38,23 @@ class DeadRow:
     value: bytes
 
 
-LakeItem = ShardResult | tuple[DeadRow, ...]
+@dataclass(frozen=True, slots=True)
+class ContactRows:
+    """The contacts and links that events carry, as they were found: fields and their finds; rows are the events'."""
+
+    events: pl.DataFrame
+    found: tuple[tuple[str, Contacts], ...]
+
+
+LakeItem = ShardResult | ContactRows | tuple[DeadRow, ...]
 """What a lane is given; an empty tuple is a tick."""
+
+
+def contact_rows(arrived: Arrived) -> ContactRows | None:
+    """Take what a batch's texts, lists of links and profiles hold, if that is anything."""
+    fields = arrived.columns.fields
+    found = () if fields is None else tuple((name, part) for name, part in fields.all_details() if len(part.row))
+    return ContactRows(arrived.events.select(_EVENT), found) if found else None
 
 
 def dead_rows(batch: SourceBatch, topic: str) -> tuple[DeadRow, ...]:
@@ -50,13 +69,23 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
     """Make an epoch's rows by table."""
     items = list(items)
     results = [item for item in items if isinstance(item, ShardResult)]
-    dead = list(chain.from_iterable(item for item in items if not isinstance(item, ShardResult)))
+    dead = list(chain.from_iterable(item for item in items if isinstance(item, tuple)))
+    contacts = [frame for item in items if isinstance(item, ContactRows) for frame in _told(item)]
     rows = {"dead_letters": pl.DataFrame(dead, schema=_DEAD, orient="row")} if dead else {}
+    if contacts:
+        rows["contacts"] = pl.concat(contacts)
     if results:
         joined = _joined(results)
         rows |= {"events": joined.events, "scores": joined.scores, "vectors": _spread(joined.vectors, feature_names)}
         rows["decisions"] = decisions_frame(joined.decisions)
     return {table: frame for table, frame in rows.items() if frame.height}
+
+
+def _told(item: ContactRows) -> Iterator[pl.DataFrame]:
+    for field, contacts in item.found:
+        of = pl.Series("field", [field]).new_from_index(0, len(contacts.row))
+        values = contacts.values.series().cast(pl.String).alias("value")
+        yield item.events[contacts.row].hstack([_KINDS[contacts.kind], values, of])
 
 
 def _joined(results: list[ShardResult]) -> ShardResult:

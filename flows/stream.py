@@ -24,7 +24,7 @@ from features.hashing import keys, shard_of
 from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, TextAnswer, Tick
 from flows.entity_shards import EntityLogic
 from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in, texts_in
-from flows.lake_rows import LakeItem, dead_rows
+from flows.lake_rows import LakeItem, contact_rows, dead_rows
 from flows.records import Record, dead_letter_records, decision_records, score_records
 from flows.routing import part_key, shard_key
 from flows.shards import Judge, ShardLogic
@@ -84,7 +84,8 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
 
     source_rows = op.flat_map("source_rows", batches, lambda batch: lake_items_of_source(batch, routes))
     shard_rows = op.flat_map("shard_rows", judged, lambda keyed: lake_item_of_shard(keyed[1], routes))
-    op.output("lake", op.merge("lake_rows", source_rows, shard_rows), sinks.lake)
+    contacts = op.flat_map("contact_rows", taken, lambda keyed: lake_items_of_texts(keyed[1], routes))
+    op.output("lake", op.merge("lake_rows", source_rows, contacts, shard_rows), sinks.lake)
     return flow
 
 
@@ -158,6 +159,13 @@ def lake_items_of_source(batch: SourceBatch | Tick, routes: Routes) -> Iterator[
             yield part_key(lane), ()
     elif batch.refused:
         yield part_key(batch.partition % routes.lanes), dead_rows(batch, routes.events_topic)
+
+
+def lake_items_of_texts(incoming: Incoming, routes: Routes) -> Iterator[tuple[str, LakeItem]]:
+    """Send the contacts found in a batch to its source's lane."""
+    rows = None if incoming.arrived is None else contact_rows(incoming.arrived)
+    if rows is not None:
+        yield part_key(incoming.mark.source % routes.lanes), rows
 
 
 def lake_item_of_shard(output: ShardOutput, routes: Routes) -> Iterable[tuple[str, LakeItem]]:
