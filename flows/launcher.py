@@ -67,8 +67,8 @@ class Started:
 def embedded(settings: Settings) -> Iterator[Settings]:
     """Run the embedded broker; its topics are gone with it, so the state is of this run alone.
 
-    A partition and a shard a worker are enough there, and the fewer the faster: a batch costs the same for one event as
-    for many.
+    A partition and a shard a worker are enough there, and the fewer the faster: a batch of a partition costs the same
+    for one event as for many, and so does a checkpoint of a shard.
     """
     with EmbeddedBroker() as broker:
         state_dir = settings.state_dir / f"embedded-{broker.port}"

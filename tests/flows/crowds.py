@@ -28,6 +28,7 @@ from features.entities import SharedEntities
 from features.intake import Intake
 from features.specialise import specialise
 from flows.batches import Mark, SourceBatch, Tick
+from flows.records import Record
 from flows.shards import Judge
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
@@ -176,8 +177,10 @@ class Run:
     shards: int = 3
     epoch_seconds: float = 0.0
     judge: Judge | None = None
+    partitions: int = 1
     steps: list[str] = field(default_factory=list)
     results: list[tuple[str, ShardResult]] = field(default_factory=list)
+    decided: list[tuple[str, Sequence[Record]]] = field(default_factory=list)
 
     def go(self, workers: int = 1, ends: int | None = None) -> None:
         """Run, to the end or to where it is aborted; again, it goes on from the last epoch."""
@@ -189,8 +192,8 @@ class Run:
         flow = build(
             Partitions(self.parts, ends),
             replace(how, checkpoints=checkpoints, workers=workers),
-            Routes("events", how.shards, 1, 1, 1, 1),
-            Sinks(TestingSink([]), TestingSink([]), TestingSink(self.results)),
+            Routes("events", how.shards, self.partitions, 1, 1, 1),
+            Sinks(TestingSink(self.decided), TestingSink([]), TestingSink(self.results)),
             Tally(),
         )
         self.steps = [step.step_id for step in flow.substeps]

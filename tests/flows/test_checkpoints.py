@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from features.touched import Touched
 from flows.blocks import BlockError, encode, read_blocks
 from flows.checkpoints import NOWHERE, CheckpointError, Checkpoints
 
@@ -66,6 +67,44 @@ def test_a_state_is_read_back_from_any_of_the_last_two_places(tmp_path: Path):
         places, states = run(folder, epochs)
         for place, state in zip(places[-2:], states[-2:], strict=True):
             assert read_all(Checkpoints(folder, "accounts"), place) == state
+
+
+class Slots:
+    """A state of numbers by slot that tells what changed, and some of the others in turn."""
+
+    def __init__(self, size: int) -> None:
+        self.values = np.zeros(size, np.int64)
+        self.top, self.touched = 0, Touched()
+
+    def grow(self, count: int, value: int) -> None:
+        slots = np.arange(self.top, min(self.top + count, len(self.values)))
+        self.top += len(slots)
+        self.values[slots] = value
+        self.touched.mark(slots, len(self.values))
+
+    def changes(self) -> dict[int, dict[str, np.ndarray]]:
+        if not self.touched:
+            return {}
+        turn = self.touched.take(np.arange(self.top))
+        return {0: {"slots": turn.slots, "values": self.values[turn.slots], "complete": np.array([turn.complete])}}
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=40), st.integers(300, 3000))
+def test_a_state_that_grows_is_read_back_after_every_epoch(tmp_path_factory, growth, segment_bytes):
+    slots, places = Slots(3000), []
+    folder = tmp_path_factory.mktemp("growing")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("flows.checkpoints.SEGMENT_BYTES", segment_bytes)
+        checkpoints = Checkpoints(folder, "accounts")
+        segments = checkpoints.begin(0, NOWHERE)
+        for epoch, count in enumerate(growth):
+            slots.grow(count, epoch)
+            checkpoints.write(slots.changes())
+            places.append(segments.ended())
+            again = np.full(len(slots.values), -1)
+            for changes in checkpoints.read(0, places[-1]):
+                again[changes["slots"]] = changes["values"]
+            assert np.array_equal(again[: slots.top], slots.values[: slots.top])
 
 
 def test_disk_space_is_bounded(tmp_path: Path):

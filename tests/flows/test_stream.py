@@ -4,11 +4,13 @@ from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 
+import polars as pl
 import pytest
 from bytewax.errors import BytewaxRuntimeError
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from features.hashing import keys, shard_of
 from flows.entity_shards import EntityLogic
 
 CUTS = st.lists(st.integers(0, 600), max_size=40)
@@ -39,6 +41,31 @@ def test_a_flow_goes_on_from_its_last_epoch(crowds: ModuleType, tmp_path: Path, 
         run.go(1, ends)
     run.go(workers)
     assert run.scored() == crowds.alone(lines)
+
+
+@pytest.mark.parametrize("workers", [(1, 2, 3), (3, 1, 2)])
+def test_shards_move_between_workers_with_all_they_know(crowds: ModuleType, tmp_path: Path, workers: tuple[int, ...]):
+    lines = crowds.lines(400)
+    batches = crowds.batches(lines, range(0, 400, 9))
+    run = crowds.Run([], tmp_path, shards=5, epoch_seconds=0.02)
+    for number, end in zip(workers, (11, 23, None), strict=True):
+        run.parts = [batches[:end]]
+        run.go(number)
+    assert run.scored() == crowds.alone(lines)
+
+
+def test_an_accounts_decisions_keep_their_partition_whatever_the_workers(crowds: ModuleType):
+    lines = crowds.lines(400)
+    found = []
+    for workers in (1, 2, 3):
+        run = crowds.Run([crowds.batches(lines, range(0, 400, 9))], shards=5, partitions=3)
+        run.go(workers)
+        found.append({(record.id, record.key, partition) for partition, records in run.decided for record in records})
+    assert found[0] == found[1] == found[2]
+    assert {partition for _, _, partition in found[0]} == {"00000", "00001", "00002"}
+    for _, account, partition in found[0]:
+        shard = shard_of(keys(pl.Series([account.decode()])), 5)[0]
+        assert partition == f"{shard % 3:05d}"
 
 
 def test_what_happens_on_one_worker_is_known_on_the_other(crowds: ModuleType):
