@@ -6,10 +6,12 @@ import textwrap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detector.feature_sources import source_of
-from features import catalogue
+from features import catalogue, message_views
 from features.arrays import HELD_MAX
 from features.entities import MEMBERS_MAX
+from features.messages import VECTOR_DIMENSIONS
 from features.places import ACTIONS, GAP_MS_MAX, PAIR_MS, SESSION_MS
+from features.text.near_duplicates import CAPACITY
 from features.views import DAY, HOUR, MINUTE
 
 if TYPE_CHECKING:
@@ -38,6 +40,7 @@ SECTIONS: Final = (
         "Conversation", "How it talks with each of the others, over all its conversations.", catalogue.CONVERSATION
     ),
     Section("Text", "What it writes.", catalogue.ACCOUNT_TEXT),
+    Section("Messages", "What its texts say, whose they are like, and what they follow.", message_views.MESSAGES),
     Section("Profile and age", "What it says of itself, and how long it has been there.", catalogue.PROFILE),
     Section(
         "Shared entities", "How many accounts have in common what this account used last.", catalogue.SHARED_ENTITIES
@@ -106,6 +109,13 @@ depend on the order in which events arrive. With one partition that is the order
 same every time. With several, what other partitions did at the same moment may or may not be counted yet. Late events
 count for entities too, if they are not more than 24 hours older than the entity's newest. The features of sign-ups stay
 as they were at the sign-up.
+
+**Texts** are read through their disguise (look-alike letters, leet, spaced-out words, hidden marks). A feature of its
+latest text stands as it was when the account's newest event with one arrived. Near duplicates are found among the texts
+of all accounts (some {groups:,} groups are held, those idle longest go first), so these numbers depend on the order of
+arrival as those of shared entities do. Likeness is the cosine of two texts' vectors, each cut to {dimensions} numbers
+of four bits: within an account of the last 8 texts, and of the last one of each of the three others who wrote to it
+latest. Scores of categories are those of the category model, stretched so that 0.5 is where a text counts as one.
 """
 
 
@@ -120,6 +130,8 @@ def page() -> str:
         session=SESSION_MS / MINUTE,
         pair=PAIR_MS / HOUR,
         sorts=_sorts(),
+        groups=CAPACITY,
+        dimensions=VECTOR_DIMENSIONS,
     )
     return "\n".join([top, *("\n".join(_lines(section)) for section in SECTIONS)])
 

@@ -111,6 +111,6 @@ def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     numbers = np.ascontiguousarray(measures[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]]).view(np.uint64)[:, 0]
     language = _LANGUAGES[np.where(is_text, measures[:, LANGUAGE], 0)]
     campaigns = pl.Series("campaign_id", [campaign_id(number) for number in np.where(is_text, numbers, 0).tolist()])
-    shares = [pl.Series(name, measures[:, place] / 1000, pl.Float32) for place, name in CATEGORIES.items()]
+    shares = [pl.Series(name, measures[:, place] / 1000) for place, name in CATEGORIES.items()]
     texts = pl.Series(is_text)
     return [s.set(~texts, None) for s in (language, campaigns.cast(pl.String), *shares)]

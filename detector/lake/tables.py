@@ -92,11 +92,11 @@ TABLES: Final[dict[str, Table]] = {
                 "model_version": pl.String(),
                 "language": pl.String(),
                 "campaign_id": pl.String(),
-                "spam": pl.Float32(),  # how much the text is of a category; 0.5 is where it counts as one
-                "scam": pl.Float32(),
-                "contact_harvesting": pl.Float32(),
-                "sexual_solicitation": pl.Float32(),
-                "harassment": pl.Float32(),
+                "spam": pl.Float64(),  # how much the text is of a category; 0.5 is where it counts as one
+                "scam": pl.Float64(),
+                "contact_harvesting": pl.Float64(),
+                "sexual_solicitation": pl.Float64(),
+                "harassment": pl.Float64(),
             }
         ),
         time="ts",

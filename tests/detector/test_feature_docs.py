@@ -16,6 +16,7 @@ from detector.feature_page import COMMAND, SECTIONS, page
 from detector.feature_sources import PLACES, SHARED, TESTS, source_of, words
 from features import aggregates, rhythms
 from features.catalogue import DEFAULT, VIEWS
+from features.messages import TESTS as TEXTS
 from features.places import PLACE_FACTS
 from features.predicates import PREDICATES
 from features.sharing import KINDS
@@ -56,7 +57,7 @@ def test_what_has_no_words_is_named():
 
 
 def test_every_predicate_has_words():
-    assert set(TESTS) == {name for name, predicate in PREDICATES.items() if predicate.test is not None}
+    assert set(TESTS) == {name for name, predicate in PREDICATES.items() if predicate.test is not None} | set(TEXTS)
     assert set(PLACES) == set(PLACE_FACTS)
     assert set(SHARED) == set(KINDS)
 
