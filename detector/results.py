@@ -107,10 +107,12 @@ def campaign_id(number: int) -> str | None:
 
 def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     """Make the columns that say what texts are."""
-    is_text = measures[:, LANGUAGE] >= 0
-    numbers = np.ascontiguousarray(measures[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]]).view(np.uint64)[:, 0]
-    language = _LANGUAGES[np.where(is_text, measures[:, LANGUAGE], 0)]
-    campaigns = pl.Series("campaign_id", [campaign_id(number) for number in np.where(is_text, numbers, 0).tolist()])
-    shares = [pl.Series(name, measures[:, place] / 1000) for place, name in CATEGORIES.items()]
-    texts = pl.Series(is_text)
-    return [s.set(~texts, None) for s in (language, campaigns.cast(pl.String), *shares)]
+    rows = np.flatnonzero(measures[:, LANGUAGE] >= 0)
+    said = measures[rows]
+    numbers, places = np.unique(said[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]].view(np.uint64)[:, 0], return_inverse=True)
+    campaigns = pl.Series("campaign_id", list(map(campaign_id, numbers.tolist())), pl.String)
+    texts = [_LANGUAGES[said[:, LANGUAGE]], campaigns[places]]
+    texts += [pl.Series(name, said[:, place] / 1000) for place, name in CATEGORIES.items()]
+    spread = np.full(len(measures), len(rows))  # behind the last: null
+    spread[rows] = np.arange(len(rows))
+    return [column.extend_constant(None, 1)[spread] for column in texts]

@@ -33,6 +33,11 @@ class Details(NamedTuple):
     """All of them; rows are those of the batch."""
 
 
+def no_details(n: int) -> Details:
+    """Say that n events carry nothing."""
+    return Details(np.zeros(n, np.bool_), np.zeros(n, np.bool_), np.zeros(n, np.uint64), np.zeros(n, np.uint64), ())
+
+
 class Tails:
     """What senders said last, for contacts that go on in their next message (`text.contact_splits`).
 
@@ -54,13 +59,7 @@ class Tails:
 
 def read_details(n: int, rows: NDArray[np.int64], *found: Contacts) -> Details:
     """Say what n events carry, given the contacts found in texts of some rows; earlier ones come first."""
-    details = Details(
-        np.zeros(n, np.bool_),
-        np.zeros(n, np.bool_),
-        np.zeros(n, np.uint64),
-        np.zeros(n, np.uint64),
-        tuple(contacts._replace(row=rows[contacts.row]) for contacts in found),
-    )
+    details = no_details(n)._replace(found=tuple(c._replace(row=rows[c.row]) for c in found if len(c.row)))
     for contacts in reversed(details.found):
         is_link = contacts.kind == ContactKind.LINK
         is_own = ~is_link & (contacts.kind != ContactKind.HINT)

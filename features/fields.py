@@ -13,7 +13,7 @@ import polars as pl
 
 from detector.contract.events import EVENT_TYPES
 from detector.contract.jit import kernel
-from features.details import Details, Tails, find_details, read_details
+from features.details import Details, Tails, find_details, no_details, read_details
 from features.hashing import SCRATCH_MARGIN, arrow_of, bytes_at, is_valid, keys, readable, strings_of, word_at
 from features.ip_blocks import write_block_keys
 from features.text.column import TextColumn
@@ -106,10 +106,8 @@ class Fields:
     def said(self, field: str) -> Said:
         """Return the texts of a string field that has any."""
         column = self._events.get_column(field)
-        if column.null_count() == 0:
-            return Said(np.arange(self._count), TextColumn.of(column))
-        rows = np.flatnonzero(self.has(field))
-        return Said(rows, TextColumn.of(column[rows]))
+        rows = np.arange(self._count) if column.null_count() == 0 else np.flatnonzero(self.has(field))
+        return Said(rows, TextColumn.at(column, rows))
 
     @cached_property
     def texts(self) -> Texts:
@@ -145,6 +143,8 @@ class Fields:
     @cached_property
     def details(self) -> Details:
         """The contacts and links in texts."""
+        if self.column("text") is None:
+            return no_details(self._count)
         rows, texts = self.written
         found = [find_contacts(texts)]
         if self._tails is not None:
@@ -161,10 +161,10 @@ class Fields:
     def listed(self) -> Details:
         """The links in lists of links."""
         column = self._events.get_column("links")
-        items = column.list.explode(keep_nulls=False, empty_as_null=False)
-        rows = np.repeat(np.arange(self._count), column.list.len().fill_null(0).to_numpy())
-        kept = items.is_not_null().to_numpy()
-        found = find_details(self._count, rows[kept], TextColumn.of(items.drop_nulls()))
+        array = arrow_of(column)
+        items, sizes = array.flatten(), array.value_lengths().fill_null(0).to_numpy(zero_copy_only=False)
+        rows = np.repeat(np.arange(self._count), sizes)
+        found = find_details(self._count, rows, TextColumn.of(pl.Series(items)))
         found.links[rows] = True
         return found
 
@@ -175,7 +175,8 @@ class Fields:
             for contacts in known[name].found if name in known else ():
                 yield field, contacts
         for field, details in known.get("profile_details", {}).items():
-            yield field, details.found[0]
+            for contacts in details.found:
+                yield field, contacts
 
     @cached_property
     def hosts(self) -> NDArray[np.uint64]:

@@ -51,13 +51,13 @@ def _likes_or_is_like(fields: Fields) -> NDArray[np.bool_]:
 
 
 def _has_link(fields: Fields) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = fields.details.links | fields.listed.links
-    return found
+    found = fields.details.links
+    return found if fields.column("links") is None else found | fields.listed.links
 
 
 def _has_contact(fields: Fields) -> NDArray[np.bool_]:
-    found: NDArray[np.bool_] = fields.details.contacts | fields.listed.contacts
-    return found
+    found = fields.details.contacts
+    return found if fields.column("links") is None else found | fields.listed.contacts
 
 
 PREDICATES: Final[dict[str, Predicate]] = {

@@ -53,7 +53,7 @@ LakeItem = ShardResult | ContactRows | tuple[DeadRow, ...]
 def contact_rows(arrived: Arrived) -> ContactRows | None:
     """Take what a batch's texts, lists of links and profiles hold, if that is anything."""
     fields = arrived.columns.fields
-    found = () if fields is None else tuple((name, part) for name, part in fields.all_details() if len(part.row))
+    found = () if fields is None else tuple(fields.all_details())
     return ContactRows(arrived.events.select(_EVENT), found) if found else None
 
 

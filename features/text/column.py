@@ -9,7 +9,7 @@ import polars as pl
 import pyarrow as pa
 
 from detector.contract.jit import kernel
-from features.hashing import hash_bytes
+from features.hashing import bytes_at, hash_bytes, is_valid, strings_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,13 +31,19 @@ class TextColumn(NamedTuple):
             texts = pl.Series(
                 [None if t is None else t.encode("utf-8", "replace").decode() for t in texts], dtype=pl.String
             )
-        array = texts.fill_null("").rechunk().to_arrow(compat_level=pl.CompatLevel.oldest())
-        large = array.cast(pa.large_string())
-        offsets = np.frombuffer(large.buffers()[1], np.int64)[large.offset : large.offset + len(large) + 1]
-        data = large.buffers()[2]
-        first, last = (int(offsets[0]), int(offsets[-1])) if len(offsets) else (0, 0)
-        whole = np.zeros(0, np.uint8) if data is None else np.frombuffer(data, np.uint8)
-        return cls(whole[first:last].copy(), offsets - first if len(offsets) else np.zeros(1, np.int64))
+        return cls.at(texts, np.arange(len(texts)))
+
+    @classmethod
+    def at(cls, texts: pl.Series, rows: NDArray[np.int64]) -> TextColumn:
+        """Take the texts of some rows of a string column; through kernels, for polars' engine has a fixed cost."""
+        offsets = np.zeros(len(rows) + 1, np.int64)
+        if not len(rows) or texts.null_count() == len(texts):
+            return cls(np.zeros(0, np.uint8), offsets)
+        strings = strings_of(texts)
+        _measure(*strings, rows, offsets)
+        data = np.empty(offsets[-1], np.uint8)
+        _copy(*strings, rows, offsets, data)
+        return cls(data, offsets)
 
     def __len__(self) -> int:
         """Return the number of texts."""
@@ -64,3 +70,38 @@ def _hash(data: NDArray[np.uint8], offsets: NDArray[np.int64], keys: NDArray[np.
     for row in range(keys.shape[0]):
         if offsets[row + 1] > offsets[row]:
             keys[row] = hash_bytes(data, offsets[row], offsets[row + 1])
+
+
+@kernel
+def _measure(
+    views: NDArray[np.uint8],
+    data: NDArray[np.uint8],
+    valid: NDArray[np.uint8],
+    first: int,
+    rows: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+) -> None:
+    for k in range(rows.shape[0]):
+        size = 0
+        if is_valid(valid, first + rows[k]):
+            _, start, end = bytes_at(views, data, first + rows[k])
+            size = end - start
+        offsets[k + 1] = offsets[k] + size
+
+
+@kernel
+def _copy(
+    views: NDArray[np.uint8],
+    data: NDArray[np.uint8],
+    valid: NDArray[np.uint8],
+    first: int,
+    rows: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    out: NDArray[np.uint8],
+) -> None:
+    for k in range(rows.shape[0]):
+        if is_valid(valid, first + rows[k]):
+            text, start, end = bytes_at(views, data, first + rows[k])
+            at = offsets[k]
+            for i in range(start, end):
+                out[at + i - start] = text[i]

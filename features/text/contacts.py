@@ -74,6 +74,9 @@ def find_contacts(texts: TextColumn) -> Contacts:
 
 def joined(parts: Sequence[Contacts]) -> Contacts:
     """Put contacts found in the same texts together, by row; of a row in the order of the parts."""
+    if not parts:
+        nothing = TextColumn(np.zeros(0, np.uint8), np.zeros(1, np.int64))
+        parts = [find_contacts(nothing)]
     row, kind, key, place, stop = (np.concatenate([part[k] for part in parts]) for k in range(5))
     sizes = np.concatenate([np.diff(part.values.offsets) for part in parts])
     offsets = np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])

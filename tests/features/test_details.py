@@ -98,7 +98,7 @@ def test_a_number_cut_in_two_by_the_end_of_a_message_is_found_in_the_next():
     assert first.contacts[0] == 0
     second = fields({"text": "0123 call me", "ts": MINUTE}, tails=tails)
     assert second.contacts[0] == found_in("415 555 0123").contact_keys[0]
-    assert [ContactKind(kind) for kind in second.details.found[1].kind] == [ContactKind.PHONE]
+    assert [ContactKind(kind) for kind in second.details.found[0].kind] == [ContactKind.PHONE]
 
 
 def test_a_number_is_not_put_together_from_what_two_people_say():
