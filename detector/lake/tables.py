@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 import polars as pl
 
+from detector.contract.campaigns import Campaign
 from detector.contract.decisions import Decision
 from detector.contract.errors import GillnetError
 from detector.contract.events import EVENT_SCHEMA
@@ -45,6 +46,8 @@ _REASON: Final = pl.Struct(
         "contribution": pl.Float64(),
     }
 )
+
+_COUNTS: Final = pl.List(pl.Struct({"value": pl.String(), "count": pl.Int64()}))
 
 _EVENT_KEY: Final[dict[str, pl.DataType]] = {"event_id": pl.String(), "account_id": pl.String(), "ts": TIME}
 
@@ -133,17 +136,29 @@ TABLES: Final[dict[str, Table]] = {
         ),
         time="seen_at",
     ),
-    "campaigns": Table(  # no version fills it yet
+    "campaigns": Table(
         pl.Schema(
             {
                 "campaign_id": pl.String(),
+                "status": pl.String(),  # forming, active, closed or merged
+                "label": pl.String(),  # bot or benign
+                "template": pl.String(),
+                "examples": pl.List(pl.String()),
+                "members": pl.Int64(),
+                "member_ids": pl.List(pl.String()),
+                "messages": pl.Int64(),
                 "first_seen": TIME,
                 "last_seen": TIME,
-                "template": pl.String(),
-                "members": pl.List(pl.String()),
+                "members_per_hour": pl.Float64(),
+                "languages": _COUNTS,
+                "contacts": _COUNTS,
+                "links": _COUNTS,
+                "verdicts": _COUNTS,
+                "merged_into": pl.String(),
+                "updated_at": TIME,
             }
         ),
-        time="first_seen",
+        time="updated_at",
     ),
 }
 """Every table of the lake by its name."""
@@ -175,10 +190,19 @@ def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
 
 def decisions_frame(decisions: Iterable[Decision]) -> pl.DataFrame:
     """Turn decisions into rows of the table ``decisions``."""
-    rows = [msgspec.to_builtins(decision) for decision in decisions]
-    schema = TABLES["decisions"].schema
+    return _frame("decisions", decisions)
+
+
+def campaigns_frame(campaigns: Iterable[Campaign]) -> pl.DataFrame:
+    """Turn campaigns into rows of the table ``campaigns``: one each time a campaign changed."""
+    return _frame("campaigns", campaigns)
+
+
+def _frame(table: str, values: Iterable[msgspec.Struct]) -> pl.DataFrame:
+    rows = [msgspec.to_builtins(value) for value in values]
+    schema = TABLES[table].schema
     as_text = {name: pl.String() if dtype == TIME else dtype for name, dtype in schema.items()}
-    return as_stored("decisions", pl.from_dicts(rows, schema=as_text) if rows else pl.DataFrame(schema=schema))
+    return as_stored(table, pl.from_dicts(rows, schema=as_text) if rows else pl.DataFrame(schema=schema))
 
 
 def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:

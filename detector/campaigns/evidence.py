@@ -1,0 +1,56 @@
+"""When a group of near duplicates is a campaign, and when one that was taken for one is what people say.
+
+That many people send a text says little by itself. Copies are closer to each other than what people happen to say
+alike, they are longer, and they come within months of each other; what comes fast needs to be less close.
+`benchmarks/campaigns.py` shows what these limits find on a troll farm and on a help channel.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from detector.contract.decisions import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from detector.campaigns.record import Record
+
+CLOSENESS_MIN: Final = 0.6
+"""What many people happen to say is less alike than copies are: `benchmarks/text.py` on ordinary chat."""
+SENDERS_MIN: Final = 3
+WINDOW_MS: Final = 90 * 86_400_000
+"""The distinct senders that count are those within so much time."""
+SLOW: Final = ((0.7, 7), (0.9, 5))
+"""Closeness and words: each is enough, and short texts need to be closer."""
+FAST_SENDERS, FAST_WORDS = 5, 5
+"""Senders within an hour."""
+
+BENIGN_MEMBERS: Final = 20
+BENIGN_AGE_MS: Final = 7 * 86_400_000
+BENIGN_SHARE: Final = 0.95
+BENIGN_PEAK_SHARE: Final = 0.2
+
+
+def is_campaign(senders: int, senders_1h: int, words: int, closeness: float) -> bool:
+    """Tell whether a group is a campaign, by its distinct senders within `WINDOW_MS` and within an hour."""
+    if senders < SENDERS_MIN or closeness < CLOSENESS_MIN:
+        return False
+    if senders_1h >= FAST_SENDERS and words >= FAST_WORDS:
+        return True
+    return any(closeness >= close and words >= long for close, long in SLOW)
+
+
+def is_slow(record: Record) -> bool:
+    """Tell whether a campaign is large and long-lived, and hardly ever grew fast."""
+    return (
+        record.count >= BENIGN_MEMBERS
+        and record.last_ms - record.first_ms >= BENIGN_AGE_MS
+        and record.peak <= BENIGN_PEAK_SHARE * record.count
+    )
+
+
+def is_judged_benign(record: Record, verdicts: Mapping[int, int]) -> bool:
+    """Tell whether a campaign's members, counted by their last verdict, are known and allowed, nearly all of them."""
+    judged = sum(verdicts.values())
+    return judged >= BENIGN_SHARE * record.count and verdicts.get(Verdict.ALLOW, 0) >= BENIGN_SHARE * judged

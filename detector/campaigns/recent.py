@@ -1,0 +1,68 @@
+"""The messages that are part of no campaign yet: when one forms, they say who was in it from the beginning."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import polars as pl
+
+from features.text.column import TextColumn
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+CAPACITY: Final = 1 << 18
+
+
+class Recent:
+    """The last ``capacity`` messages that had near duplicates or could have had, some 90 bytes each."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self._capacity, self._total = capacity, 0
+        self._leaders = np.zeros(capacity, np.uint64)
+        self._senders = np.zeros(capacity, np.uint64)
+        self._ts = np.zeros(capacity, np.int64)
+        self._ids = np.empty(capacity, object)
+
+    def append(
+        self, leaders: NDArray[np.uint64], senders: NDArray[np.uint64], ts: NDArray[np.int64], ids: pl.Series
+    ) -> None:
+        """Keep k messages in the place of the oldest."""
+        count = min(len(leaders), self._capacity)
+        if count == 0:
+            return
+        places = (self._total + len(leaders) - count + np.arange(count)) % self._capacity
+        self._leaders[places], self._senders[places] = leaders[-count:], senders[-count:]
+        self._ts[places], self._ids[places] = ts[-count:], ids.tail(count).to_list()
+        self._total += len(leaders)
+
+    def find(self, leader: int, coming: int) -> list[tuple[int, int, str]]:
+        """Give sender, time and account id of each message of a leader, oldest first.
+
+        Those are left out that ``coming`` more messages would take the places of.
+        """
+        found = np.flatnonzero(self._leaders[: self._total] == np.uint64(leader))
+        ages = (self._total - 1 - found) % self._capacity
+        kept = found[np.argsort(-ages)][np.count_nonzero(ages >= self._capacity - coming) :]
+        return list(zip(self._senders[kept].tolist(), self._ts[kept].tolist(), self._ids[kept].tolist(), strict=True))
+
+    def snapshot(self) -> dict[str, NDArray[Any]]:
+        """Copy the messages, oldest first, into arrays that never change."""
+        held = min(self._total, self._capacity)
+        order = (self._total - held + np.arange(held)) % self._capacity
+        ids = TextColumn.of(pl.Series(self._ids[order].tolist(), dtype=pl.String))
+        return {
+            "recent_total": np.array([self._total]),
+            "recent_leaders": self._leaders[order],
+            "recent_senders": self._senders[order],
+            "recent_ts": self._ts[order],
+            "recent_ids": ids.data,
+            "recent_ids_offsets": ids.offsets,
+        }
+
+    def restore(self, state: dict[str, NDArray[Any]]) -> None:
+        """Go on from a snapshot."""
+        ids = TextColumn(state["recent_ids"], state["recent_ids_offsets"]).series()
+        self._leaders[:], self._total = 0, int(state["recent_total"][0]) - len(ids)
+        self.append(state["recent_leaders"], state["recent_senders"], state["recent_ts"], ids)
