@@ -68,6 +68,7 @@ COMMANDS: Final = (
     Command("messages", LOOK, "Show which messages are copies, and contacts in them."),
     Command("sql", LOOK, "Ask the lake anything, in DuckDB's SQL."),
     Command("investigate", LOOK, "Show why an account was judged as it was."),
+    Command("dlq", LOOK, "Look at dead letters, and send repaired ones back."),
     Command("dashboards", LOOK, "Push the Grafana board, or write it as JSON."),
     Command("doctor", LOOK, "Check settings, broker, lake and model, and say what to mend."),
     Command("features", LEARN, "Write the feature vector after every event of a file."),
