@@ -16,6 +16,7 @@ from rich.text import Text
 
 from detector.cli.console import OUT, progress
 from detector.contract.errors import GillnetError, UsageError
+from detector.memory import ceiling
 from detector.printable import printable
 from detector.settings import load_settings
 from detector.sql import BATCH_ROWS, Lake, Limits, view_names, view_statement
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CELL_CHARACTERS: Final = 60
+OWN_BYTES: Final = 512 << 20
+"""What printing and writing an answer may take, besides the query."""
 
 _JSON: Final = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
@@ -66,12 +69,14 @@ def sql(
     if views:
         sys.stdout.writelines(f"{view_statement(folder.absolute(), name)}\n" for name in view_names())
         return
+    if query is None and (json or as_csv or output is not None):
+        raise UsageError("expected a query with --json, --csv or --output")
     lake = Lake(folder, Limits(memory=memory, seconds=timeout))
-    if query is None:
-        if json or as_csv or output is not None:
-            raise UsageError("expected a query with --json, --csv or --output")
-        _prompt(lake, limit)
-    else:
+    # DuckDB does not count the texts a query makes (`repeat`): the process itself is bounded too.
+    with ceiling(2 * lake.memory_bytes + OWN_BYTES):
+        if query is None:
+            _prompt(lake, limit)
+            return
         with lake.ask(query) as result:
             _write(result, output, json, as_csv, limit)
 
