@@ -22,6 +22,7 @@ from typer._click.exceptions import ClickException  # typer carries its own clic
 from typer.core import TyperCommand, TyperGroup
 
 from detector.contract.errors import GillnetError, UsageError
+from detector.printable import printable
 
 if TYPE_CHECKING:
     from typer._click import Command as ClickCommand
@@ -131,7 +132,7 @@ def command_line() -> TyperGroup:
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))  # it may quote what a stranger wrote
     sys.stderr.write(f"error: {line}\n")
     return code
 
