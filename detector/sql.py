@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 import duckdb
 import polars as pl
 import pyarrow as pa
+from pydantic import ByteSize, TypeAdapter
 
 from detector.contract.errors import GillnetError, UsageError
 from detector.lake.tables import TABLES
@@ -106,6 +107,12 @@ class Lake:
             relation = self._connection.sql(query, params=list(parameters))
             with relation.to_arrow_reader(BATCH_ROWS) as reader:
                 yield reader
+
+    @property
+    def memory_bytes(self) -> int:
+        """Bytes of memory that DuckDB was given."""
+        ((size,),) = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
+        return TypeAdapter(ByteSize).validate_python(size)
 
     def rows(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
         """Answer with all rows at once."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from threading import Lock, Thread
-from typing import Final, TypedDict, TypeVar
+from typing import Final, NotRequired, TypedDict, TypeVar
 
 from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
@@ -36,10 +36,12 @@ class SinkError(GillnetError):
 
 
 class SinkState(TypedDict):
-    """Where the next record goes at the earliest, and how many the partition has been given."""
+    """Where the next record goes at the earliest, how many the partition was given, what it holds that is to come."""
 
     next: int
     written: int
+    adopted: NotRequired[list[str]]
+    """Ids of records before ``next`` that an earlier writer committed and the replay has not reached again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +119,8 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
         self._target = target
         self._claim = claim
         self._failed: KafkaError | None = None
-        self._next = state["next"] if state else OFFSET_BEGINNING
-        self._written = state["written"] if state else 0
+        self._resumed: SinkState = state or {"next": OFFSET_BEGINNING, "written": 0}
+        self._next, self._written = self._resumed["next"], self._resumed["written"]
         self._committed = in_background(lambda: self._read_back(settings))
         self._waiting: list[Record] = []
         self._busy = False
@@ -138,9 +140,14 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
             self._writing = in_background(self._write)
 
     def snapshot(self) -> SinkState:
-        """Say from where to read back, once everything is committed."""
+        """Say from where to read back, once everything is committed.
+
+        What was read back and not yet replayed goes with it: the next writer begins behind it, and must skip it too.
+        """
         self._writing.result()
-        return {"next": self._next, "written": self._written}
+        if not self._committed.done():  # then nothing was written, and what there is may be half read
+            return self._resumed
+        return {"next": self._next, "written": self._written, "adopted": sorted(self._committed.result())}
 
     def _write(self) -> None:
         while records := self._take():
@@ -191,7 +198,7 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
         self._claim.wait()  # only then is what is committed final
         # A snapshot older than the topic's retention means reading all that is left.
         reader = consumer(settings, f"{settings.consumer_group}-readback", auto_offset_reset="earliest")
-        found: set[str] = set()
+        found = set(self._resumed.get("adopted", []))
         deadline = time.monotonic() + TRANSACTION_SECONDS
         try:
             know_topic(reader, self._target.topic)

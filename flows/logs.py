@@ -10,6 +10,7 @@ from typing import Final
 import msgspec
 
 from detector.contract.times import rfc3339
+from detector.printable import printable_json
 
 _NOISY: Final = ("librdkafka",)
 
@@ -32,7 +33,7 @@ class JsonLines(logging.Formatter):
         }
         if record.exc_info is not None and record.exc_info[1] is not None:
             fields["traceback"] = "".join(traceback.format_exception(record.exc_info[1]))
-        return msgspec.json.encode(fields).decode()
+        return printable_json(msgspec.json.encode(fields).decode())
 
 
 def start(process: str, verbose: bool) -> None:

@@ -22,6 +22,7 @@ from typer._click.exceptions import ClickException  # typer carries its own clic
 from typer.core import TyperCommand, TyperGroup
 
 from detector.contract.errors import GillnetError, UsageError
+from detector.printable import printable
 
 if TYPE_CHECKING:
     from typer._click import Command as ClickCommand
@@ -68,6 +69,7 @@ COMMANDS: Final = (
     Command("messages", LOOK, "Show which messages are copies, and contacts in them."),
     Command("sql", LOOK, "Ask the lake anything, in DuckDB's SQL."),
     Command("investigate", LOOK, "Show why an account was judged as it was."),
+    Command("dlq", LOOK, "Look at dead letters, and send repaired ones back."),
     Command("dashboards", LOOK, "Push the Grafana board, or write it as JSON."),
     Command("doctor", LOOK, "Check settings, broker, lake and model, and say what to mend."),
     Command("features", LEARN, "Write the feature vector after every event of a file."),
@@ -130,7 +132,7 @@ def command_line() -> TyperGroup:
 
 
 def _fail(message: str, code: int) -> int:
-    line = " ".join(message.split())
+    line = printable(" ".join(message.split()))  # it may quote what a stranger wrote
     sys.stderr.write(f"error: {line}\n")
     return code
 

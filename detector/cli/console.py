@@ -11,13 +11,15 @@ from typing import Any, Final
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
+from detector.printable import printable_json
+
 OUT: Final = Console(highlight=False, soft_wrap=True)
 ERR: Final = Console(stderr=True, highlight=False)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 -- whatever JSON can say
     """Print a result for a program to read, as one line."""
-    sys.stdout.write(json.dumps(value, ensure_ascii=False) + "\n")
+    sys.stdout.write(printable_json(json.dumps(value, ensure_ascii=False)) + "\n")
 
 
 @contextmanager

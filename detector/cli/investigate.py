@@ -15,7 +15,7 @@ from rich.text import Text
 from detector.cli.console import OUT
 from detector.investigate import Case, Measure, Standing
 from detector.investigate import investigate as gather
-from detector.printable import printable
+from detector.printable import printable, printable_json
 from detector.settings import load_settings
 from detector.sql import Lake
 
@@ -48,7 +48,7 @@ def investigate(
     """
     case = gather(Lake(load_settings(lake_dir=lake_dir).lake_dir), account, events, links)
     if json:
-        sys.stdout.write(msgspec.json.encode(case, enc_hook=str).decode() + "\n")
+        sys.stdout.write(printable_json(msgspec.json.encode(case, enc_hook=str).decode()) + "\n")
         return
     _print_standing(case.standing)
     _print_decisions(case)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import sys
 from collections.abc import Iterator
 from itertools import islice
@@ -16,7 +17,8 @@ from rich.text import Text
 
 from detector.cli.console import OUT, progress
 from detector.contract.errors import GillnetError, UsageError
-from detector.printable import printable
+from detector.memory import ceiling
+from detector.printable import printable, printable_json
 from detector.settings import load_settings
 from detector.sql import BATCH_ROWS, Lake, Limits, view_names, view_statement
 
@@ -24,7 +26,10 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 CELL_CHARACTERS: Final = 60
+OWN_BYTES: Final = 512 << 20
+"""What printing and writing an answer may take, besides the query."""
 
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
 _JSON: Final = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 EXAMPLE = """
@@ -66,12 +71,14 @@ def sql(
     if views:
         sys.stdout.writelines(f"{view_statement(folder.absolute(), name)}\n" for name in view_names())
         return
+    if query is None and (json or as_csv or output is not None):
+        raise UsageError("expected a query with --json, --csv or --output")
     lake = Lake(folder, Limits(memory=memory, seconds=timeout))
-    if query is None:
-        if json or as_csv or output is not None:
-            raise UsageError("expected a query with --json, --csv or --output")
-        _prompt(lake, limit)
-    else:
+    # DuckDB does not count the texts a query makes (`repeat`): the process itself is bounded too.
+    with ceiling(2 * lake.memory_bytes + OWN_BYTES):
+        if query is None:
+            _prompt(lake, limit)
+            return
         with lake.ask(query) as result:
             _write(result, output, json, as_csv, limit)
 
@@ -122,7 +129,12 @@ def _save_csv(result: pa.RecordBatchReader, path: Path) -> int:
 
 
 def _print_csv(result: pa.RecordBatchReader) -> None:
-    _csv(result, sys.stdout)
+    if not OUT.is_terminal:
+        _csv(result, sys.stdout)
+        return
+    shown = io.StringIO()
+    _csv(result, shown)
+    sys.stdout.writelines(printable(line) + "\n" for line in shown.getvalue().splitlines())
 
 
 def _csv(result: pa.RecordBatchReader, file: Any) -> int:  # noqa: ANN401 -- a text file
@@ -130,14 +142,22 @@ def _csv(result: pa.RecordBatchReader, file: Any) -> int:  # noqa: ANN401 -- a t
     writer.writerow(result.schema.names)
     count = 0
     for count, row in enumerate(_rows(result), start=1):  # noqa: B007 -- the count of all is the answer
-        writer.writerow("" if value is None else _words(value) for value in row.values())
+        writer.writerow(_csv_cell(value) for value in row.values())
     return count
+
+
+def _csv_cell(value: object) -> str:
+    """Write a value for CSV; a text that a spreadsheet would take for a formula gets an apostrophe before it."""
+    if value is None:
+        return ""
+    text = _words(value)
+    return f"'{text}" if isinstance(value, str | bytes) and text.startswith(_FORMULA) else text
 
 
 def _print_json(result: pa.RecordBatchReader) -> None:
     separator = "["
     for row in _rows(result):
-        sys.stdout.write(separator + _JSON.encode(row).decode())
+        sys.stdout.write(separator + printable_json(_JSON.encode(row).decode()))
         separator = ",\n"
     sys.stdout.write("[]\n" if separator == "[" else "]\n")
 

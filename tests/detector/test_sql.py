@@ -118,6 +118,23 @@ WRITES = [
     "SET enable_external_access = true",
     "SET lock_configuration = false",
     "RESET allowed_directories",
+    "SET VARIABLE x = 1",
+    "SET GLOBAL allowed_directories = ['/']",
+    "SET memory_limit = '1TB'",
+    "PRAGMA enable_external_access = true",
+    "PRAGMA disable_checkpoint_on_shutdown",
+    "CREATE SECRET s (TYPE s3)",
+    "DETACH memory",
+    "USE memory",
+    "IMPORT DATABASE '{lake}'",
+    "VACUUM",
+    "CHECKPOINT",
+    "INSTALL httpfs FROM 'http://127.0.0.1:1'",
+    "ATTACH ':memory:' AS other",
+    "FROM query('COPY (SELECT 1) TO ''{lake}/evil.csv'' ')",
+    "FROM read_duckdb('{lake}/evil.db')",
+    "CREATE MACRO m(a) AS a",
+    "INSERT INTO events SELECT 1",
     "BEGIN",
 ]
 
@@ -133,12 +150,45 @@ def test_nothing_but_reading_is_possible(query: str, tmp_path: Path, lake: Lake)
 
 @pytest.mark.parametrize(
     "source",
-    ["read_text('{secret}')", "read_csv('{secret}')", "'{secret}'", "read_text('{lake}/../secret.csv')", "glob('/*')"],
+    [
+        "read_text('{secret}')",
+        "read_csv('{secret}')",
+        "'{secret}'",
+        "read_text('{lake}/../secret.csv')",
+        "read_text('file://{secret}')",
+        "read_text('{lake}/link.csv')",
+        "read_text('{lake}/up/secret.csv')",
+        "read_blob('/proc/self/environ')",
+        "read_text('http://127.0.0.1:1/')",
+        "read_text('s3://bucket/key')",
+        "parquet_metadata('{secret}')",
+        "sniff_csv('{secret}')",
+        "duckdb_secrets()",
+        "sqlite_scan('{secret}', 't')",
+        "glob('/*')",
+        "glob('{lake}/../*')",
+    ],
 )
 def test_nothing_outside_the_lake_can_be_read(source: str, tmp_path: Path, lake: Lake):
+    """Not by another function, another spelling, the network, or a link that somebody put into the lake."""
     (tmp_path / "secret.csv").write_text("hush")
+    (tmp_path / "lake" / "link.csv").symlink_to(tmp_path / "secret.csv")
+    (tmp_path / "lake" / "up").symlink_to(tmp_path)
     with pytest.raises(UsageError):
         lake.rows(f"FROM {source.format(secret=tmp_path / 'secret.csv', lake=tmp_path / 'lake')}")
+
+
+def test_the_environment_cannot_be_read(lake: Lake, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GILLNET_GRAFANA_TOKEN", "hush")
+    with pytest.raises(UsageError, match="getenv does not exist"):
+        lake.rows("SELECT getenv('GILLNET_GRAFANA_TOKEN')")
+
+
+def test_a_query_over_its_memory_is_stopped_and_the_lake_answers_on(tmp_path: Path):
+    small = Lake(written(tmp_path, events={"event_id": ["e0"], "ts": [NOON]}), Limits(memory="100MB"))
+    with pytest.raises(GillnetError, match="Out of Memory"):
+        small.rows("SELECT list(range) FROM range(100000000)")
+    assert small.rows("SELECT 1 AS one") == [{"one": 1}]
 
 
 def test_the_programs_own_variables_are_not_tables(lake: Lake):

@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import io
 import json
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import polars as pl
@@ -84,6 +87,22 @@ def test_what_is_wrong_is_said_in_a_line(args: list[str], message: str, code: in
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+
+
+def test_a_query_that_makes_texts_beyond_all_memory_is_stopped():
+    """In a process of its own, for it is the process that is bounded."""
+    query = "SELECT sum(length(repeat('x', 3000000000))) FROM range(8)"
+    command = [Path(sys.executable).with_name("gillnet"), "sql", query, "--memory", "100MB"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 1, done.stderr
+    assert "Out of Memory" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_the_ceiling_on_memory_is_lifted_after_a_query():
+    before = resource.getrlimit(resource.RLIMIT_DATA)
+    assert gillnet("SELECT 1") == 0
+    assert resource.getrlimit(resource.RLIMIT_DATA) == before
 
 
 def test_the_prompt_takes_queries_of_many_lines_and_survives_mistakes(

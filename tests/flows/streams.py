@@ -44,6 +44,7 @@ class Stream:
     seed: int = 1
     sent: list[tuple[bytes, bytes]] = field(default_factory=list)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
+    banner: str = ""
     _watcher: Consumer | None = None
 
     def feed(self, count: int, rate: float | None = None) -> None:
@@ -84,6 +85,7 @@ class Stream:
         assert process.stderr is not None
         line = process.stderr.readline()
         assert line.startswith("running on"), line + process.stderr.read()
+        self.banner = line
         return process
 
     def run(self, *flags: str) -> dict[str, int]:

@@ -1,5 +1,6 @@
 """The Kafka sink by itself: what a second writer finds and does."""
 
+import random
 import time
 import uuid
 from collections.abc import Callable
@@ -92,6 +93,37 @@ def test_a_new_deployment_adopts_what_the_topic_holds(opener: Opener):
     commit(opener.open(), records("a", "b"))
     commit(opener.open(None), records("a", "b", "c"))
     assert opener.held(3) == ["a", "b", "c"]
+
+
+def test_a_replay_that_is_cut_short_by_another_crash_writes_nothing_twice(opener: Opener):
+    commit(opener.open(), records("a", "b", "c"))
+    state = commit(opener.open(None), records("a"))
+    commit(opener.open(state), records("b", "c", "d"))
+    assert opener.held(4) == ["a", "b", "c", "d"]
+
+
+def test_a_start_that_is_stopped_before_it_replays_writes_nothing_twice(opener: Opener):
+    commit(opener.open(), records("a", "b"))
+    second = opener.open(None)
+    second._committed.result()  # it has read the topic back
+    commit(opener.open(second.snapshot()), records("a", "b", "c"))
+    assert opener.held(3) == ["a", "b", "c"]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_crashes_at_any_step_of_any_replay_lose_and_double_nothing(opener: Opener, seed: int):
+    rng, names = random.Random(seed), [f"r{n}" for n in range(60)]
+    durable: tuple[int, SinkState | None] = (0, None)
+    for _ in range(8):
+        (at, state) = durable
+        partition = opener.open(state)
+        partition._committed.result()  # so that its claim is older than the next one's
+        for _ in range(rng.randrange(4)):
+            end = min(at + rng.randrange(12), len(names))
+            state, at = commit(partition, records(*names[at:end])), end
+            durable = (at, state) if rng.random() < 0.4 else durable
+    commit(opener.open(durable[1]), records(*names[durable[0] :]))
+    assert opener.held(len(names)) == names
 
 
 def test_a_predecessor_that_wakes_up_is_refused(opener: Opener):
