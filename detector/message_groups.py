@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from detector.campaigns import Campaigns
 from features.messages import CLOSENESS_MIN, Grouped
 from features.text.column import TextColumn
 from features.text.near_duplicates import CAPACITY, NearDuplicates
 from features.text.signatures import Signatures
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from features.messages import Messages
 
 _LOG_BYTES_MIN: Final = 1 << 20
+_CAMPAIGNS: Final = "campaigns_"
+_NEAR: Final = "near_"
 
 
 class MessageGroups:
@@ -28,6 +33,7 @@ class MessageGroups:
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._near = NearDuplicates(capacity)
+        self.campaigns = Campaigns()
         self._came: list[_Came] = []
         self._told_bytes, self._whole_bytes = 0, 0
 
@@ -45,15 +51,15 @@ class MessageGroups:
         came = messages.signatures, messages.senders, messages.ts, messages.texts
         found = self._near.process(*came)
         self._came.append(came)
+        member = self.campaigns.observe(messages, found)
         close = found.closeness >= CLOSENESS_MIN
-        nobody = np.zeros(len(messages.rows), np.int32)
         return Grouped(
             found.leaders,
             found.counts,
             np.where(close, found.senders, np.minimum(found.senders, 1)),
             np.where(close, found.senders_1h, np.minimum(found.senders_1h, 1)),
-            nobody,
-            nobody.astype(np.uint64),
+            member.members,
+            member.campaigns,
         )
 
     def sweep(self, before_ms: int, steps: int) -> int:
@@ -63,31 +69,44 @@ class MessageGroups:
     def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
         """Tell what `apply` must be told, after all it was told before, to hold the same state: of the one shard, 0."""
         assert shards == 1, "messages all meet in one place"
-        if not self._came:
+        told = _prefixed(_CAMPAIGNS, self.campaigns.changes() or {}) | _joined(self._came)
+        self._came = []
+        if not told:
             return {}
-        told, self._came = _joined(self._came), []
         self._told_bytes += sum(array.nbytes for array in told.values())
         complete = self._told_bytes >= max(self._whole_bytes, _LOG_BYTES_MIN)
         if complete:
-            told = {f"near_{name}": array for name, array in self._near.snapshot().items()}
+            told = _prefixed(_CAMPAIGNS, self.campaigns.snapshot()) | _prefixed(_NEAR, self._near.snapshot())
             self._whole_bytes, self._told_bytes = sum(array.nbytes for array in told.values()), 0
         return {0: told | {"complete": np.array([complete])}}
 
     def apply(self, changes: dict[str, NDArray[Any]]) -> None:
         """Take in what `changes` told; ValueError when another version or capacity wrote it."""
+        of_campaigns = _unprefixed(_CAMPAIGNS, changes)
+        if of_campaigns:
+            self.campaigns.apply(of_campaigns)
         if changes["complete"][0]:
-            self._near.restore({k.removeprefix("near_"): v for k, v in changes.items() if k.startswith("near_")})
-            return
-        signatures = Signatures(changes["values"], changes["words"], changes["letters"])
-        self._near.process(
-            signatures, changes["senders"], changes["ts"], TextColumn(changes["data"], changes["offsets"])
-        )
+            self._near.restore(_unprefixed(_NEAR, changes))
+        elif "values" in changes:
+            signatures = Signatures(changes["values"], changes["words"], changes["letters"])
+            texts = TextColumn(changes["data"], changes["offsets"])
+            self._near.process(signatures, changes["senders"], changes["ts"], texts)
 
 
 _Came = tuple[Signatures, "NDArray[np.uint64]", "NDArray[np.int64]", TextColumn]
 
 
+def _prefixed(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {f"{prefix}{name}": array for name, array in arrays.items()}
+
+
+def _unprefixed(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
 def _joined(came: list[_Came]) -> dict[str, NDArray[Any]]:
+    if not came:
+        return {}
     signatures, senders, ts, texts = zip(*came, strict=True)
     sizes = np.concatenate([np.diff(each.offsets) for each in texts])
     return {

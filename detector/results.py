@@ -109,7 +109,8 @@ def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     """Make the columns that say what texts are."""
     rows = np.flatnonzero(measures[:, LANGUAGE] >= 0)
     said = measures[rows]
-    numbers, places = np.unique(said[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]].view(np.uint64)[:, 0], return_inverse=True)
+    halves = np.ascontiguousarray(said[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]])
+    numbers, places = np.unique(halves.view(np.uint64)[:, 0], return_inverse=True)
     campaigns = pl.Series("campaign_id", list(map(campaign_id, numbers.tolist())), pl.String)
     texts = [_LANGUAGES[said[:, LANGUAGE]], campaigns[places]]
     texts += [pl.Series(name, said[:, place] / 1000) for place, name in CATEGORIES.items()]

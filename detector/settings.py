@@ -43,6 +43,7 @@ class Settings(BaseSettings):
     decisions_topic: str = "decisions"
     scores_topic: str = "scores"
     labels_topic: str = "labels"
+    campaigns_topic: str = "campaigns"
     dead_letters_topic: str = "events.dlq"
     topic_partitions: PositiveInt = 4  # for topics Gillnet creates itself
     batch_events_max: PositiveInt = 10_000

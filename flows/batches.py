@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
+from detector.contract.campaigns import Campaign
 from detector.contract.dead_letters import DeadLetter
 from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
@@ -124,6 +125,13 @@ class TextAnswer:
     source: int
     number: int
     grouped: Grouped
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignsTold:
+    """Campaigns that changed."""
+
+    campaigns: tuple[Campaign, ...]
 
 
 @dataclass(frozen=True, slots=True)

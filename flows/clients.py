@@ -25,6 +25,7 @@ _TOPIC_CONFIG: Final = {
     # A replay skips what it finds in the topic; a decision compacted away before the next snapshot would be
     # published again, behind its successor. A day is far more than an epoch.
     "decisions": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_DAY_MS)},
+    "campaigns": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_DAY_MS)},
 }
 _log = logging.getLogger(__name__)
 
@@ -130,6 +131,7 @@ def topics_of(settings: Settings) -> dict[str, str]:
         "decisions": settings.decisions_topic,
         "scores": settings.scores_topic,
         "labels": settings.labels_topic,
+        "campaigns": settings.campaigns_topic,
         "dead_letters": settings.dead_letters_topic,
     }
 

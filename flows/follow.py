@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from types import TracebackType
 from typing import Final, Self
 
 from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
+from detector.contract.decisions import Decision, decode
 from detector.settings import Settings
 from flows.clients import REACH_SECONDS, consumer
 
@@ -34,6 +36,21 @@ class Follower:
         first = self._consumer.consume(1, timeout_seconds)
         messages = [*first, *self._consumer.consume(_MESSAGES_MAX, 0)]
         return [value for m in messages if m.error() is None and isinstance(value := m.value(), bytes)]
+
+
+class Decided:
+    """Gives the decisions in a topic, each time those since the last time; begins when it is first asked."""
+
+    def __init__(self, settings: Settings, partitions: int) -> None:
+        self._settings, self._partitions = settings, partitions
+
+    def __call__(self) -> list[Decision]:
+        """Give what is there, without waiting for more."""
+        return list(map(decode, self._follower.take(0)))
+
+    @cached_property
+    def _follower(self) -> Follower:
+        return Follower(self._settings, self._settings.decisions_topic, self._partitions)
 
 
 class Progress:

@@ -10,12 +10,12 @@ from typing import Final
 import numpy as np
 import polars as pl
 
-from detector.lake import decisions_frame
+from detector.lake.tables import campaigns_frame, decisions_frame
 from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
 from features.intake import Arrived
 from features.text.contacts import ContactKind, Contacts
-from flows.batches import SourceBatch
+from flows.batches import CampaignsTold, SourceBatch
 
 _EVENT: Final = ("event_id", "account_id", "ts")
 _KINDS: Final = pl.Series("kind", [kind.name.lower() for kind in ContactKind])
@@ -46,7 +46,7 @@ class ContactRows:
     found: tuple[tuple[str, Contacts], ...]
 
 
-LakeItem = ShardResult | ContactRows | tuple[DeadRow, ...]
+LakeItem = ShardResult | ContactRows | CampaignsTold | tuple[DeadRow, ...]
 """What a lane is given; an empty tuple is a tick."""
 
 
@@ -72,6 +72,9 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
     dead = list(chain.from_iterable(item for item in items if isinstance(item, tuple)))
     contacts = [frame for item in items if isinstance(item, ContactRows) for frame in _told(item)]
     rows = {"dead_letters": pl.DataFrame(dead, schema=_DEAD, orient="row")} if dead else {}
+    told = [item.campaigns for item in items if isinstance(item, CampaignsTold)]
+    if told:
+        rows["campaigns"] = campaigns_frame(chain.from_iterable(told))
     if contacts:
         rows["contacts"] = pl.concat(contacts)
     if results:

@@ -9,6 +9,8 @@ import msgspec
 import polars as pl
 from confluent_kafka import Message
 
+from detector.contract import campaigns
+from detector.contract.campaigns import Campaign
 from detector.contract.decisions import Decision, encode
 from detector.contract.times import rfc3339, rfc3339_column
 from flows.batches import SourceBatch
@@ -50,6 +52,21 @@ def decision_records(decisions: tuple[Decision, ...], arrived_ms: Mapping[str, i
         )
         for d in decisions
     )  # fmt: skip
+
+
+def campaign_record(campaign: Campaign) -> Record:
+    """Turn a campaign into a record."""
+    return Record(_campaign_state(campaign), campaign.campaign_id.encode(), msgspec.json.encode(campaign))
+
+
+def campaign_record_id(message: Message) -> str:
+    """Read off a campaign's message which state of it that is."""
+    return _campaign_state(campaigns.decode(message.value() or b""))
+
+
+def _campaign_state(campaign: Campaign) -> str:
+    said = msgspec.json.encode(campaign.verdicts)
+    return f"{campaign.campaign_id} {campaign.updated_at} {campaign.messages} {campaign.status} {said.decode()}"
 
 
 def decision_record_id(message: Message) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypedDict
@@ -13,6 +13,7 @@ import polars as pl
 from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
+from detector.contract.decisions import Decision
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
 from detector.message_groups import MessageGroups
@@ -58,6 +59,8 @@ class Judge:
     reader: Reader | None = None
     """Who reads texts; without, nothing is known of them but their own bytes."""
     new_groups: Callable[[], MessageGroups] = MessageGroups
+    decided: Callable[[], Sequence[Decision]] = tuple
+    """Gives the decisions published since it was last asked."""
 
     @property
     def reads(self) -> bool:

@@ -39,6 +39,7 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     events_topic: str
     decisions_partitions: int
     dead_letters_partitions: int
+    campaigns_partitions: int
     scores_partitions: int
 
 
@@ -98,6 +99,7 @@ def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deploy
         events_topic=settings.events_topic,
         decisions_partitions=partitions[settings.decisions_topic],
         dead_letters_partitions=partitions[settings.dead_letters_topic],
+        campaigns_partitions=partitions[settings.campaigns_topic],
         scores_partitions=partitions[settings.scores_topic],
     )
     recovery = recovery_dir(settings)
@@ -129,6 +131,7 @@ def _check(settings: Settings, partitions: dict[str, int], deployment: Deploymen
     for topic, held in (
         (settings.decisions_topic, deployment.decisions_partitions),
         (settings.dead_letters_topic, deployment.dead_letters_partitions),
+        (settings.campaigns_topic, deployment.campaigns_partitions),
         (settings.scores_topic, deployment.scores_partitions),
     ):
         if partitions[topic] < held:

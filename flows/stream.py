@@ -19,13 +19,14 @@ from bytewax.operators import KeyedStream
 from bytewax.outputs import Sink
 from numpy.typing import NDArray
 
+from detector.contract.campaigns import campaign_number
 from detector.shard_batch import gather
 from features.hashing import keys, shard_of
-from flows.batches import Answer, Incoming, ShardInput, ShardOutput, SourceBatch, TextAnswer, Tick
+from flows.batches import Answer, CampaignsTold, Incoming, ShardInput, ShardOutput, SourceBatch, TextAnswer, Tick
 from flows.entity_shards import EntityLogic
 from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in, texts_in
 from flows.lake_rows import LakeItem, contact_rows, dead_rows
-from flows.records import Record, dead_letter_records, decision_records, score_records
+from flows.records import Record, campaign_record, dead_letter_records, decision_records, score_records
 from flows.routing import part_key, shard_key
 from flows.shards import Judge, ShardLogic
 from flows.tally import Tally
@@ -43,6 +44,7 @@ class Sinks:
 
     decisions: Sink[Keyed]
     dead_letters: Sink[Keyed]
+    campaigns: Sink[Keyed]
     lake: Sink[tuple[str, LakeItem]]
     scores: Sink[Keyed] | None = None
 
@@ -55,6 +57,7 @@ class Routes:
     shards: int
     decisions: int
     dead_letters: int
+    campaigns: int
     scores: int
     lanes: int
 
@@ -69,7 +72,8 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     numbers, homes, entity_homes = count(), judge.homes, judge.entity_homes
     reading = Reading(judge.plan, judge.reader)
     taken = op.flat_map("take_in", batches, lambda batch: take_in(batch, next(numbers), reading, entity_homes))
-    counted = _ask(taken, judge) if judge.plan.kinds or judge.reads else taken
+    grouped = _group_texts(taken, judge) if judge.reads else None
+    counted = _ask(taken, judge, grouped) if judge.plan.kinds or judge.reads else taken
     by_worker = op.flat_map("split", counted, lambda keyed: split_by_worker(keyed[1], homes))
     accounts = OfWorker(judge.accounts_of_worker)
     judged = op.stateful_batch(
@@ -85,24 +89,32 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     source_rows = op.flat_map("source_rows", batches, lambda batch: lake_items_of_source(batch, routes))
     shard_rows = op.flat_map("shard_rows", judged, lambda keyed: lake_item_of_shard(keyed[1], routes))
     contacts = op.flat_map("contact_rows", taken, lambda keyed: lake_items_of_texts(keyed[1], routes))
-    op.output("lake", op.merge("lake_rows", source_rows, contacts, shard_rows), sinks.lake)
+    rows = [source_rows, contacts, shard_rows]
+    if grouped is not None:
+        told = op.flat_map("campaign_records", grouped, lambda keyed: campaigns_told(keyed[1], routes))
+        op.output("campaigns", told, sinks.campaigns)
+        rows.append(op.flat_map("campaign_rows", grouped, lambda keyed: lake_items_of_campaigns(keyed[1])))
+    op.output("lake", op.merge("lake_rows", *rows), sinks.lake)
     return flow
 
 
-def _ask(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Incoming]:
+def _ask(
+    taken: KeyedStream[Incoming], judge: Judge, grouped: KeyedStream[TextAnswer | CampaignsTold] | None
+) -> KeyedStream[Incoming]:
     """Let the entity shards count and messages be grouped, and batches wait for it on the worker that read them."""
     returned = _count_entities(taken, judge)
-    if judge.reads:
-        returned = op.merge("all_answers", returned, _group_texts(taken, judge))
+    if grouped is not None:
+        said = op.flat_map("grouped", grouped, lambda keyed: answers_in(keyed[1]))
+        returned = op.merge("all_answers", returned, said)
     both: KeyedStream[Incoming | Answer | TextAnswer] = op.merge("to_intake", taken, returned)
     return op.stateful_batch("intake", both, lambda _: IntakeLogic())
 
 
-def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:
+def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[TextAnswer | CampaignsTold]:
+    """Find near duplicates and campaigns, in one place."""
     groups = OfWorker(judge.groups_of_worker)
     texts = op.flat_map("texts", taken, lambda keyed: texts_in(keyed[1]))
-    grouped = op.stateful_batch("text_groups", texts, lambda state: TextLogic(groups.get(), state))
-    return op.map("grouped", grouped, lambda keyed: answered(keyed[1]))
+    return op.stateful_batch("text_groups", texts, lambda state: TextLogic(groups.get(), judge.decided, state))
 
 
 def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:
@@ -119,6 +131,26 @@ def split_by_worker(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tu
         if incoming.arrived is None or home in parts:
             mark = incoming.mark if shard == home else None
             yield shard_key(shard), ShardInput(shard, mark, parts.get(shard))
+
+
+def answers_in(said: TextAnswer | CampaignsTold) -> Iterator[tuple[str, Answer | TextAnswer]]:
+    """Send an answer about texts to the intake that waits for it."""
+    if isinstance(said, TextAnswer):
+        yield answered(said)
+
+
+def campaigns_told(said: TextAnswer | CampaignsTold, routes: Routes) -> Iterator[Keyed]:
+    """Send campaigns to their partitions; one's are always in one, in order."""
+    if isinstance(said, CampaignsTold):
+        for campaign in said.campaigns:
+            part = campaign_number(campaign.campaign_id) % routes.campaigns
+            yield part_key(part), (campaign_record(campaign),)
+
+
+def lake_items_of_campaigns(said: TextAnswer | CampaignsTold) -> Iterator[tuple[str, LakeItem]]:
+    """Send campaigns to the first lane."""
+    if isinstance(said, CampaignsTold):
+        yield part_key(0), said
 
 
 def refused_in(batch: SourceBatch | Tick, routes: Routes) -> Iterable[Keyed]:

@@ -7,13 +7,18 @@ two of them an edited copy would be a stranger to its original.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Final, TypedDict
 
+import numpy as np
+import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
+from detector.contract.decisions import Decision, Verdict
 from detector.contract.times import DAY_MS
 from detector.message_groups import MessageGroups
-from flows.batches import Mark, TextAnswer, TextInput
+from features.hashing import keys
+from flows.batches import CampaignsTold, Mark, TextAnswer, TextInput
 from flows.checkpoints import Place, Segments
 from flows.worker_table import WorkerTable
 
@@ -28,29 +33,48 @@ class TextState(TypedDict):
     place: Place
 
 
-class TextLogic(StatefulBatchLogic[TextInput, TextAnswer, TextState]):
-    """Messages in, what they are part of out, in the order they came."""
+class TextLogic(StatefulBatchLogic[TextInput, TextAnswer | CampaignsTold, TextState]):
+    """Messages in, what they are part of out, in the order they came; and as time passes, the campaigns that changed.
 
-    def __init__(self, worker: WorkerTable[MessageGroups], state: TextState | None) -> None:
-        self._worker = worker
+    ``decided`` gives the decisions published since it was last asked: campaigns keep their members' verdicts.
+    """
+
+    def __init__(
+        self, worker: WorkerTable[MessageGroups], decided: Callable[[], Sequence[Decision]], state: TextState | None
+    ) -> None:
+        self._worker, self._decided = worker, decided
         self._segments: Segments = (
             worker.restore(0, state["place"], state["watermark_ms"]) if state else worker.begin(0)
         )
 
-    def on_batch(self, values: list[TextInput]) -> tuple[list[TextAnswer], bool]:
+    def on_batch(self, values: list[TextInput]) -> tuple[list[TextAnswer | CampaignsTold], bool]:
         """Answer all that is asked."""
-        answers = []
+        said: list[TextAnswer | CampaignsTold] = []
         for value in values:
             self._sweep(value.mark)
-            if value.messages is not None:
+            if value.messages is None:
+                said += self._tell()
+            else:
                 grouped = self._worker.table.process(value.messages)
-                answers.append(TextAnswer(value.mark.source, value.number, grouped))
-        return answers, StatefulBatchLogic.RETAIN
+                said.append(TextAnswer(value.mark.source, value.number, grouped))
+        return said, StatefulBatchLogic.RETAIN
+
+    def on_eof(self) -> tuple[list[TextAnswer | CampaignsTold], bool]:
+        """Tell what there is to tell at the end."""
+        return [*self._tell()], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> TextState:
         """Write what changed."""
         self._worker.write()
         return {"watermark_ms": self._worker.watermark.value_ms, "place": self._segments.ended()}
+
+    def _tell(self) -> list[CampaignsTold]:
+        campaigns, decisions = self._worker.table.campaigns, self._decided()
+        if decisions:
+            accounts = keys(pl.Series([decision.account_id for decision in decisions], dtype=pl.String))
+            campaigns.tell_verdicts(accounts, np.array([Verdict[d.verdict.upper()] for d in decisions], np.int8))
+        changed = campaigns.updated()
+        return [CampaignsTold(changed)] if changed else []
 
     def _sweep(self, mark: Mark) -> None:
         # One event from a clock that is ahead moves the watermark; it must not sweep away what is in use today.

@@ -31,11 +31,12 @@ from features.entities import SharedEntities
 from features.specialise import specialise
 from flows import entity_shards, logs, metrics
 from flows.backfill import fill
+from flows.follow import Decided
 from flows.kafka_sink import KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
 from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
 from flows.reader import StreamError
-from flows.records import Record, dead_letter_record_id, decision_record_id, score_record_id
+from flows.records import Record, campaign_record_id, dead_letter_record_id, decision_record_id, score_record_id
 from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
 from flows.state import Deployment, checkpoints_dir, recovery_dir
@@ -91,6 +92,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         len(plan.addresses),
         MessageReader.load(settings.encoder_dir, settings.categories_dir),
         lambda: MessageGroups(settings.text_groups_max),
+        Decided(settings, fixed.decisions_partitions),
     )  # fmt: skip
 
 
@@ -100,6 +102,7 @@ def _routes(deployment: Deployment) -> Routes:
         deployment.shards,
         deployment.decisions_partitions,
         deployment.dead_letters_partitions,
+        deployment.campaigns_partitions,
         deployment.scores_partitions,
         deployment.lanes,
     )
@@ -117,9 +120,11 @@ def _sinks(settings: Settings, plan: Plan, tally: Tally) -> Sinks:
     )  # fmt: skip
     dead = Target(settings.dead_letters_topic, fixed.dead_letters_partitions, dead_letter_record_id, _ignore, _ignore)
     scores = Target(settings.scores_topic, fixed.scores_partitions, score_record_id, _ignore, _ignore)
+    told = Target(settings.campaigns_topic, fixed.campaigns_partitions, campaign_record_id, _ignore, _ignore)
     return Sinks(
         sink(decisions),
         sink(dead),
+        sink(told),
         LakeSink(LakePlan.of(settings, fixed), DEFAULT.names),
         sink(scores) if settings.publish_scores else None,
     )

@@ -45,7 +45,7 @@ CATCH_UP_SECONDS: Final = 60.0
 _MARK: Final = ".gillnet-demo"
 _KAFKA_OF_ITS_OWN: Final = {
     "kafka": {}, "events_topic": "events", "decisions_topic": "decisions", "scores_topic": "scores",
-    "labels_topic": "labels", "dead_letters_topic": "events.dlq",
+    "labels_topic": "labels", "campaigns_topic": "campaigns", "dead_letters_topic": "events.dlq",
 }  # fmt: skip
 
 

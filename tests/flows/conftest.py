@@ -58,7 +58,8 @@ def settings_of(broker: str, tmp_path_factory: pytest.TempPathFactory) -> Callab
             "bootstrap_servers": broker, "consumer_group": f"g-{name}", "topic_partitions": 2, "shards": 4,
             "events_topic": f"events-{name}", "decisions_topic": f"decisions-{name}",
             "scores_topic": f"scores-{name}", "labels_topic": f"labels-{name}",
-            "dead_letters_topic": f"dlq-{name}", "epoch_seconds": 0.2, "metrics_port": 0,
+            "dead_letters_topic": f"dlq-{name}", "campaigns_topic": f"campaigns-{name}",
+            "epoch_seconds": 0.2, "metrics_port": 0,
             "state_dir": at / "state", "lake_dir": at / "lake",
         }  # fmt: skip
         return Settings.model_validate(values | more)

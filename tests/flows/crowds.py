@@ -180,6 +180,7 @@ class Run:
     partitions: int = 1
     steps: list[str] = field(default_factory=list)
     results: list[tuple[str, ShardResult]] = field(default_factory=list)
+    told: list[Any] = field(default_factory=list)
     decided: list[tuple[str, Sequence[Record]]] = field(default_factory=list)
 
     def go(self, workers: int = 1, ends: int | None = None) -> None:
@@ -192,8 +193,8 @@ class Run:
         flow = build(
             Partitions(self.parts, ends),
             replace(how, checkpoints=checkpoints, workers=workers),
-            Routes("events", how.shards, self.partitions, 1, 1, 1),
-            Sinks(TestingSink(self.decided), TestingSink([]), TestingSink(self.results)),
+            Routes("events", how.shards, self.partitions, 1, 1, 1, 1),
+            Sinks(TestingSink(self.decided), TestingSink([]), TestingSink(self.told), TestingSink(self.results)),
             Tally(),
         )
         self.steps = [step.step_id for step in flow.substeps]

@@ -17,6 +17,8 @@ from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
 from detector.contract.decode import decode
 from detector.engine import AccountShard
 from detector.files import limits_from
+from detector.message_groups import MessageGroups
+from detector.message_reader import shipped_reader
 from detector.policy import policy_from
 from detector.settings import Settings
 from detector.shard_batch import whole
@@ -31,7 +33,8 @@ from models import folder
 START_MS = 1_767_571_200_000
 FIELDS = (
     "bootstrap_servers", "consumer_group", "events_topic", "decisions_topic", "scores_topic", "labels_topic",
-    "dead_letters_topic", "state_dir", "lake_dir", "model_dir", "shards", "topic_partitions", "epoch_seconds",
+    "campaigns_topic", "dead_letters_topic", "state_dir", "lake_dir", "model_dir", "shards", "topic_partitions",
+    "epoch_seconds",
     "metrics_port", "lake_flush_seconds", "review_hours", "challenge_hours", "limit_hours", "block_hours",
 )  # fmt: skip
 
@@ -51,7 +54,11 @@ class Stream:
         """Produce events; one in fifty is no event, one in fifty is a repeat."""
         ensure_topics(self.settings)
         rng = random.Random(self.seed * 1000 + len(self.sent))
-        made = [self._event(rng, len(self.sent) + i) for i in range(count)]
+        self.send([self._event(rng, len(self.sent) + i) for i in range(count)], rate)
+
+    def send(self, made: list[tuple[bytes, bytes]], rate: float | None = None) -> None:
+        """Produce these messages."""
+        ensure_topics(self.settings)
         produce(self.settings, self.settings.events_topic, [made], rate)
         self.sent += made
 
@@ -149,7 +156,7 @@ class Stream:
         messages = sorted(self.read(self.settings.events_topic), key=lambda m: (m.partition() or 0, offset_of(m)))
         decoded = decode([m.value() or b"" for m in messages], limits_from(self.settings), time.time_ns() // 1_000_000)
         counts = Counter(read=len(messages), dead=len(decoded.dead))
-        intake = Intake(specialise(DEFAULT).plan, 3_600_000)
+        intake = Intake(specialise(DEFAULT).plan, 3_600_000, shipped_reader(), MessageGroups())
         result = shard.process(whole(intake.process(decoded.events)), NO_WATERMARK_MS, None)
         counts.update(result.counts)
         decisions = [_essence(json.loads(json.dumps(_plain(d)))) for d in result.decisions]
