@@ -1,9 +1,9 @@
 """The kernel decorator: numba, compiled once per machine and version of our code.
 
 numba's own cache looks only at the file a kernel stands in, so a kernel would go on with old versions of those it calls
-from other files. Ours is a folder named by the content of every file with kernels (and all of ``features``, whose
-kernels take constants from files without any): any change there compiles anew. It lies in ``NUMBA_CACHE_DIR`` if that
-is set, else in the user's cache folder.
+from other files. Ours are folders named by the content of every file with kernels that a group of them is made from
+(and all of ``features``, whose kernels take constants from files without any): a change there compiles the group anew.
+They lie in ``NUMBA_CACHE_DIR`` if that is set, else in the user's cache folder.
 
 Kernels work on arrays their caller owns and make none, so they are compiled without numba's reference counting
 (``_nrt=False``; a kernel that made an array would not compile). Counting the arrays of a named tuple at every call, by
@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any, Final, TypeVar, cast
 
@@ -25,35 +26,54 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 _njit: Final[Any] = numba.njit  # its stubs do not know _nrt
 
 _ROOT: Final = Path(__file__).parents[2]
-_PACKAGES: Final = ("detector", "features", "models")
+_GROUPS: Final = {
+    "detector.contract": ("detector/contract",),
+    "features.text": ("detector/contract", "features"),
+    "features": ("detector/contract", "features -text"),
+    "": ("detector", "features", "models"),
+}
+"""Kernels by the beginning of their modules' names, and the folders whose files they are made from."""
 
 
-def _cache_dir() -> Path:
+@cache
+def cache_dir(module: str) -> Path:
+    """Name the folder for a module's compiled kernels."""
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     base = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / "gillnet")
+    folders = next(folders for start, folders in _GROUPS.items() if module.startswith(start))
     content = hashlib.blake2b(digest_size=8)
-    for package in _PACKAGES:
-        for path in sorted((_ROOT / package).rglob("*.py")):
-            source = path.read_bytes()
-            if package == "features" or b"contract.jit import" in source:
-                content.update(source)
+    for path in sorted(path for folder in folders for path in _files(folder)):
+        source = path.read_bytes()
+        if "features" in path.relative_to(_ROOT).parts or b"contract.jit import" in source:
+            content.update(source)
     return base / f"kernels-{content.hexdigest()}"
 
 
-CACHE_DIR: Final = _cache_dir()
-"""Where compiled kernels are kept."""
+def _files(folder: str) -> Iterator[Path]:
+    name, _, without = folder.partition(" -")
+    for path in (_ROOT / name).rglob("*.py"):
+        if not without or without not in path.relative_to(_ROOT / name).parts:
+            yield path
 
-config.CACHE_DIR = str(CACHE_DIR)  # type: ignore[attr-defined]  # numba makes its settings as it starts
+
+CACHE_DIR: Final = cache_dir("features")
+"""Where most compiled kernels are kept."""
+
+
+def _compiled(function: _F, **options: bool | str) -> _F:
+    of_catalogue = function.__module__.startswith("gillnet_kernels_")
+    config.CACHE_DIR = str(CACHE_DIR if of_catalogue else cache_dir(function.__module__))  # type: ignore[attr-defined]  # numba makes its settings as it starts
+    return cast("_F", _njit(cache=True, **options)(function))
 
 
 def kernel(function: _F) -> _F:
     """Compile a function with numba, keeping its Python type."""
-    return cast("_F", _njit(cache=True, _nrt=False)(function))
+    return _compiled(function, _nrt=False)
 
 
 def inlined(function: _F) -> _F:
     """Compile a small function into whatever kernel calls it."""
-    return cast("_F", _njit(cache=True, _nrt=False, inline="always")(function))
+    return _compiled(function, _nrt=False, inline="always")
 
 
 def part(function: _F) -> _F:
@@ -62,9 +82,9 @@ def part(function: _F) -> _F:
     (A named tuple of arrays is some fifty words to hand over. ``inlined`` does the same before types are known, which
     takes longer to compile and suits what is called with several types.)
     """
-    return cast("_F", _njit(cache=True, _nrt=False, forceinline=True)(function))
+    return _compiled(function, _nrt=False, forceinline=True)
 
 
 def scoring_kernel(function: _F) -> _F:
     """Compile without the GIL, and with IEEE division, for loops that must become SIMD."""
-    return cast("_F", _njit(boundscheck=False, error_model="numpy", nogil=True, cache=True)(function))
+    return _compiled(function, boundscheck=False, error_model="numpy", nogil=True)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.contract.jit import CACHE_DIR, inlined, kernel
+from detector.contract.jit import cache_dir, inlined, kernel
 from features.intrinsics import ones, prefetch, trailing_zeros
 
 
@@ -73,4 +73,4 @@ def test_bits_are_counted_as_python_counts_them(words):
 def test_a_kernel_with_a_fetch_is_kept_in_the_cache():
     array, places, out = np.arange(9), np.arange(9), np.zeros(9, np.int64)
     gathered(array, places, 8, out)
-    assert list(CACHE_DIR.rglob("test_intrinsics.gathered*.nbc"))
+    assert list(cache_dir(__name__).rglob("test_intrinsics.gathered*.nbc"))

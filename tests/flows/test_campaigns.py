@@ -12,7 +12,7 @@ from detector.contract import campaigns
 
 START_MS = 1_767_571_200_000
 NAMES = ("Anna", "Bob", "Carla", "Dan", "Eve", "Finn", "Gina", "Hugo", "Ida", "Jon", "Kim", "Leo")
-CHAT = ("how was your weekend", "I went hiking with my sister and her dog", "do you like thai food", "see you at eight")
+CHAT = ("how was your weekend", "hiking with my sister", "do you like thai", "see you at eight")
 
 
 def message(number: int, sender: str, target: str, text: str) -> tuple[bytes, bytes]:
