@@ -67,7 +67,8 @@ def batches(messages: pl.DataFrame) -> Iterator[tuple[Batch, Matches]]:
 def replay(messages: pl.DataFrame) -> Replayed:
     """Send messages through near duplicates and campaigns."""
     messages = messages.drop_nulls("ts").sort("ts", maintain_order=True).with_columns(pl.col("account").cast(pl.String))
-    campaigns, numbers, published, seconds = Campaigns(), [], dict[str, Campaign](), 0.0
+    published: dict[str, Campaign] = {}
+    campaigns, numbers, seconds = Campaigns(), [], 0.0
     for batch, matches in batches(messages):
         started = time.process_time()
         numbers.append(campaigns.observe(batch, matches).campaigns)
