@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     encoder_dir: Path | None = None  # none: the encoder shipped with Gillnet; a static sentence-transformers model
     categories_dir: Path | None = None  # none: the category model shipped with Gillnet
     text_groups_max: PositiveInt = 1 << 18  # groups of near duplicates held, at some 310 bytes each
+    campaigns_dir: Path = Path("campaigns")  # what analysts said: templates of bots, and texts that are allowed
 
     # Judging
     model_dir: Path | None = None  # none: the model shipped with Gillnet

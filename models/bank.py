@@ -226,20 +226,29 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return found.st_mtime_ns, found.st_size, found.st_ino
 
 
-def _read(path: Path, encoder: Encoder) -> _Known:
+def read_labels(path: Path) -> dict[str, str]:
+    """Say what the campaigns in a bank are called, without its encoder; UsageError if it is no bank."""
+    if not path.exists():
+        return {}
+    return {template.campaign_id: template.label for template in _open(path)[0].templates}
+
+
+def _open(path: Path) -> tuple[_Manifest, dict[str, NDArray[np.generic]]]:
     try:
         with safe_open(path, "numpy") as file:
             manifest = msgspec.json.decode((file.metadata() or {}).get(_HEAD, ""), type=_Manifest)
-            signatures, vectors = file.get_tensor("signatures"), file.get_tensor("vectors")
+            return manifest, {name: file.get_tensor(name) for name in ("signatures", "vectors")}
     except (OSError, SafetensorError, msgspec.MsgspecError) as error:
         msg = f"{path}: expected a bank of templates as `gillnet bank export` writes it; got {error}"
         raise UsageError(msg) from error
-    known = _Known(manifest.templates, signatures, vectors)
-    count = len(known.templates)
-    fits = signatures.shape == (count, COMPONENTS) and signatures.dtype == np.uint32
-    if manifest.schema != SCHEMA or not fits:
+
+
+def _read(path: Path, encoder: Encoder) -> _Known:
+    manifest, tensors = _open(path)
+    signatures, vectors, count = tensors["signatures"], tensors["vectors"], len(manifest.templates)
+    if manifest.schema != SCHEMA or signatures.shape != (count, COMPONENTS) or signatures.dtype != np.uint32:
         msg = f"{path}: expected {SCHEMA} with {count} signatures, got {manifest.schema} with shape {signatures.shape}"
         raise UsageError(msg)
-    if manifest.encoder_id == encoder.model_id and vectors.shape == (count, encoder.dimensions):
-        return known
-    return _described(manifest.templates, encoder)
+    if manifest.encoder_id != encoder.model_id or vectors.shape != (count, encoder.dimensions):
+        return _described(manifest.templates, encoder)
+    return _Known(manifest.templates, signatures.astype(np.uint32), vectors.astype(np.int8))

@@ -38,6 +38,10 @@ class Allowed(msgspec.Struct, frozen=True, kw_only=True):
     campaign_id: str | None = None
     note: str | None = None
 
+    def forbidden(self) -> Allowed:
+        """Return an entry that says the opposite."""
+        return msgspec.structs.replace(self, allowed=False, source="analyst")
+
 
 class AllowList:
     """Says of signed texts whether they are allowed; of two entries alike the one that forbids counts."""
@@ -74,14 +78,28 @@ def read_allowed(path: Path) -> tuple[Allowed, ...]:
 
 
 def add_allowed(path: Path, entries: Iterable[Allowed]) -> None:
-    """Add entries at the end of the file; those after it see all of them or none."""
+    """Add entries at the end of the file, in front of which everything stays as people wrote it."""
     before = path.read_bytes() if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
+    _write(path, before + _lines(entries))
+
+
+def write_allowed(path: Path, entries: Iterable[Allowed]) -> None:
+    """Write the file anew."""
+    _write(path, _lines(entries))
+
+
+def _lines(entries: Iterable[Allowed]) -> bytes:
+    return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Let those who read it see the old file or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.tmp")
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with draft.open("wb") as out:
-        out.write(before + b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries))
+        out.write(content)
         out.flush()
         os.fsync(out.fileno())
     draft.replace(path)

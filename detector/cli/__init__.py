@@ -69,6 +69,8 @@ COMMANDS: Final = (
     Command("messages", LOOK, "Show which messages are copies, and contacts in them."),
     Command("sql", LOOK, "Ask the lake anything, in DuckDB's SQL."),
     Command("investigate", LOOK, "Show why an account was judged as it was."),
+    Command("campaigns", LOOK, "Look at accounts that act together, and label them."),
+    Command("bank", LOOK, "Carry known templates to another deployment."),
     Command("dlq", LOOK, "Look at dead letters, and send repaired ones back."),
     Command("dashboards", LOOK, "Push the Grafana board, or write it as JSON."),
     Command("doctor", LOOK, "Check settings, broker, lake and model, and say what to mend."),

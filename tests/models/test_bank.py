@@ -140,6 +140,6 @@ def test_the_best_of_all_blocks_are_kept_in_order():
     scores = np.random.default_rng(2).normal(size=(20, 900)).astype(np.float32)
     best, which = np.full((20, CHOSEN), -np.inf, np.float32), np.zeros((20, CHOSEN), np.int32)
     for first in (0, 300, 600):
-        keep_best(scores[:, first : first + 300], first, best, which)
+        keep_best(np.ascontiguousarray(scores[:, first : first + 300]), first, best, which)
     assert best.tolist() == np.sort(scores, axis=1)[:, ::-1][:, :CHOSEN].tolist()
     assert np.take_along_axis(scores, which.astype(np.int64), axis=1).tolist() == best.tolist()
