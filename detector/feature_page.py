@@ -6,11 +6,11 @@ import textwrap
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from detector.feature_sources import source_of
-from features import catalogue, message_views
+from features import catalogue, life_view, message_views
 from features.arrays import HELD_MAX
 from features.entities import MEMBERS_MAX
 from features.messages import VECTOR_DIMENSIONS
-from features.places import ACTIONS, GAP_MS_MAX, PAIR_MS, SESSION_MS
+from features.places import ACTIONS, GAP_MS_MAX, PACES, PAIR_MS, SESSION_MS
 from features.text.near_duplicates import CAPACITY
 from features.views import DAY, HOUR, MINUTE
 
@@ -33,6 +33,7 @@ class Section(NamedTuple):
 
 SECTIONS: Final = (
     Section("Tempo", "How much an account does, and how evenly.", catalogue.ACCOUNT_TEMPO),
+    Section("Life", "The same over all it ever did, where a week says too little.", life_view.ACCOUNT_LIFE),
     Section("Order", "Which of its actions follows which.", catalogue.ACCOUNT_ORDER),
     Section("Reach", "Whom it acts towards, and how choosy it is.", catalogue.ACCOUNT_REACH),
     Section("Received", "What others do to it.", catalogue.ACCOUNT_RECEIVED),
@@ -70,7 +71,7 @@ events that are newer than that count too.
 `7d` is counted by days (UTC): the day of the newest own event and the six before it; for received events the day of the
 newest event sent or received. `active_hours_count_7d` counts the newest event's hour and the 167 before it,
 `longest_run_minutes_24h` its ten minutes and the 143 before. `life` is all the account ever did. An account of which
-nothing was heard for `account_ttl_days` (30) begins anew.
+nothing was heard for `account_ttl_days` (90) begins anew.
 
 **Late events** count at their own time, never at the newest, and what they change is mended: the gaps around them, who
 opened a conversation, who answered whom. In the end it makes no difference in which order events came, as long as none
@@ -90,6 +91,11 @@ them. These are not:
 - gaps above {gap_days:.1f} days count as {gap_days:.1f} days;
 - texts and link hosts are told apart by 32 bits of a hash, within one account: that two different texts of an account
   count as one has a chance of one in four billion for each pair. Accounts, events and entities have 64 bits.
+
+**Life.** What `…_life` says is kept for as long as the account is known, in a few hundred bytes. Its histograms count
+by 16 bits: when a bin has 65,535 all bins are halved, so shares stay as they were and old habits fade. *Coincidence*
+is Friedman's index: how often two events fall in the same bin, for each time chance would put them there. *Pace* is
+the gap in {paces} steps, each eight times as long as the one before.
 
 **Limits.** An account holds its events for 24 hours and `lateness_seconds` behind the newest it sent or received, and
 at most {held:,} of them; what is older leaves every window but `7d`, even where the window reaches further back. A day
@@ -132,6 +138,7 @@ def page() -> str:
         sorts=_sorts(),
         groups=CAPACITY,
         dimensions=VECTOR_DIMENSIONS,
+        paces=PACES,
     )
     return "\n".join([top, *("\n".join(_lines(section)) for section in SECTIONS)])
 

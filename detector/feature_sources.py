@@ -26,7 +26,9 @@ from features.messages import TESTS as TEXTS
 from features.places import ACTIONS, GAP_BINS, HOURS, SLOTS
 from features.predicates import PREDICATES
 from features.rhythms import (
+    ActiveDays,
     ActiveHours,
+    Coincidence,
     Entropy,
     Follows,
     GapQuantile,
@@ -34,6 +36,8 @@ from features.rhythms import (
     HoursSince,
     Latest,
     LongestRun,
+    PaceSurprise,
+    QuietestHours,
     RepeatedCategories,
 )
 from features.views import WINDOW_NAMES
@@ -63,6 +67,9 @@ PLACES: Final[dict[str, str]] = {
     "gap_below_5s": "own events less than 5 s after the one before",
     "session_start": "own events that begin a session",
     "within_session": "own events within a session, without its first",
+    "day_start": "own events that are the first of a day (UTC)",
+    "has_two_gaps": "own events but the first two",
+    "gap_like_before": "own events whose gap differs from the gap before by a tenth of it at most",
     "opened": "message events that open a conversation",
     "opened_by_other": "message events received that open a conversation",
     "unanswered": "message events to a target_id that said nothing in the conversation so far",
@@ -89,6 +96,7 @@ SHARED: Final[dict[str, str]] = {
 
 _VALUES: Final = {
     "gap_ms": "time from the own event before (ts)",
+    "gap_doublings": "log2 of the seconds from the own event before (ts)",
     "pair_gap_ms": "time from the conversation's event before (ts)",
     "text_length": "characters of text",
     "pair_index": "number of messages before in the conversation",
@@ -102,6 +110,9 @@ _CATEGORIES: Final = {
     "gap": f"time from the own event before (ts), in {GAP_BINS} bins, of own events but the first",
     "bigram": "sort of action (type) of own events, with that of the one before",
     "hour": "hour of ts (UTC) of own events",
+    "minute": "minute of the hour of ts, by twos, of own events",
+    "second": "second of the minute of ts, by twos, of own events",
+    "paces": "pace (time from the own event before, in 8 steps) with the pace before, of own events but the first two",
 }
 _SAID: Final = {"photo_count": "photo_count", "bio_length": "characters of bio", "name_digits": "digits in name"}
 _STATISTICS: Final = {
@@ -177,6 +188,26 @@ def _(a: SumShare) -> str:
 @words.register
 def _(a: Entropy) -> str:
     return f"{_CATEGORIES[a.category]}: entropy"
+
+
+@words.register
+def _(a: Coincidence) -> str:
+    return f"{_CATEGORIES[a.category]}: index of coincidence"
+
+
+@words.register
+def _(_: PaceSurprise) -> str:
+    return f"{_CATEGORIES['paces']}: entropy once the pace before is known"
+
+
+@words.register
+def _(_: QuietestHours) -> str:
+    return f"{_CATEGORIES['hour']}: share of the eight in a row that have the fewest"
+
+
+@words.register
+def _(_: ActiveDays) -> str:
+    return "days of ts (UTC) of own events: different ones, over the days since the first"
 
 
 @words.register

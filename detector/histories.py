@@ -20,6 +20,7 @@ from detector.contract.times import rfc3339
 from detector.replay import LATENESS_MS, Replay
 from features.arrays import PROCESSED
 from features.catalogue import DEFAULT
+from features.state import TTL_MS
 from features.views import Catalogue
 from models.history import Accounts, Points, Trace
 from models.training import Options
@@ -44,6 +45,8 @@ class Recipe:
 
     catalogue: Catalogue = DEFAULT
     lateness_ms: int = LATENESS_MS
+    ttl_ms: int = TTL_MS
+    """How long an account may be silent before it begins anew, as on the stream."""
     events_min: int = 5
     """Before an account has as many it is never flagged."""
     features: tuple[str, ...] = ()
@@ -149,7 +152,7 @@ class _Rows:
 
 def _labelled(events: Events, ids: pl.DataFrame, recipe: Recipe, totals: _Totals) -> Iterator[_Rows]:
     """Replay all events, and give those of the accounts in ``ids``."""
-    replay, counts = Replay(recipe.catalogue, recipe.lateness_ms), np.zeros(len(ids), np.int64)
+    replay, counts = Replay(recipe.catalogue, recipe.lateness_ms, ttl_ms=recipe.ttl_ms), np.zeros(len(ids), np.int64)
     numbered = ids.with_row_index("account")
     for batch in events:
         outcomes, vectors = replay.process(batch)

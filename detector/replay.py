@@ -11,7 +11,7 @@ from detector.message_reader import shipped_reader
 from features.arrays import PROCESSED
 from features.catalogue import DEFAULT
 from features.intake import Intake
-from features.state import AccountFeatures, both_roles
+from features.state import TTL_MS, AccountFeatures, both_roles
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,9 +28,14 @@ class Replay:
     """Runs batches of events, in arrival order, through the feature engine; texts are read by the shipped models."""
 
     def __init__(
-        self, catalogue: Catalogue = DEFAULT, lateness_ms: int = LATENESS_MS, reader: Reader | None = None
+        self,
+        catalogue: Catalogue = DEFAULT,
+        lateness_ms: int = LATENESS_MS,
+        reader: Reader | None = None,
+        *,
+        ttl_ms: int = TTL_MS,
     ) -> None:
-        self._features = AccountFeatures(catalogue, lateness_ms)
+        self._features = AccountFeatures(catalogue, lateness_ms, ttl_ms)
         self._intake = Intake(self._features.plan, lateness_ms, reader or shipped_reader(), MessageGroups())
 
     def process(self, events: pl.DataFrame) -> tuple[NDArray[np.uint8], NDArray[np.float64]]:

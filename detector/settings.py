@@ -52,7 +52,7 @@ class Settings(BaseSettings):
     # The stream
     workers: PositiveInt = 1
     shards: PositiveInt = 16  # fixed once a deployment has state
-    account_ttl_days: PositiveFloat = 30.0  # an account idle for longer is forgotten, and begins anew
+    account_ttl_days: PositiveFloat = 90.0  # an account idle for longer is forgotten, and begins anew
     state_dir: Path = Path("state")
     epoch_seconds: PositiveFloat = 1.0
     publish_scores: bool = False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 import polars as pl
 import pyarrow.parquet as pq
 
+from detector.contract.times import DAY_MS
 from detector.files import limits_from, read_events
 from detector.replay import Replay
 from features.arrays import PROCESSED
@@ -49,7 +50,8 @@ def write_vectors(
 
 
 def _vectors(source: Path | str, settings: Settings, now_ms: int, progress: Progress | None) -> Iterator[pl.DataFrame]:
-    replay = Replay(DEFAULT, round(settings.lateness_seconds * 1000))
+    lateness_ms, ttl_ms = round(settings.lateness_seconds * 1000), round(settings.account_ttl_days * DAY_MS)
+    replay = Replay(DEFAULT, lateness_ms, ttl_ms=ttl_ms)
     for decoded in read_events(source, limits_from(settings), now_ms, progress=progress):
         outcomes, values = replay.process(decoded.events)
         kept = outcomes == PROCESSED

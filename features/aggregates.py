@@ -50,18 +50,18 @@ class SeenAccount(NamedTuple):
     events: Sequence[SeenEvent]
     """Its own and others' about it, oldest first."""
     newest_ms: int
-    """Its own newest event."""
     latest_ms: int
-    """The newest event of any sort."""
+    """Its own newest event, and the newest event of any sort."""
     held_from_ms: int
     """Events before this are held no more, and count in no window."""
     latest: Mapping[str, Sequence[int]]
     """Latest values said (those of `vocabulary.LATEST`)."""
 
     def within(self, window_ms: int, where: str = "event") -> list[SeenEvent]:
-        """Select the events of a window, the slow way."""
+        """Select the events of a window (0: its whole life), the slow way."""
         if window_ms < WEEK_MS:
-            return [e for e in self.events if e.ts >= max(self.newest_ms - window_ms, self.held_from_ms)]
+            from_ms = max(self.newest_ms - window_ms, self.held_from_ms) if window_ms else self.events[0].ts
+            return [e for e in self.events if e.ts >= from_ms]
         now_ms = self.latest_ms if where.endswith("_received") else self.newest_ms
         return [e for e in self.events if now_ms // DAY_MS - e.ts // DAY_MS < DAYS]
 

@@ -27,10 +27,10 @@ SIZE_CLASSES: Final = 23
 NEWEST, LATEST, FIRST_SEEN, SIGNUP, DROPPED, CHUNK = 0, 1, 2, 3, 4, 5
 """Words of a record: newest event of its own, newest event of any sort, first of its own, sign-up, newest of its own
 events that is no longer held, and where its chunk begins (-1: none)."""
-CAPACITY, HEAD, HELD, DROPPED_CLASS = 12, 13, 14, 15
-"""Halves of a record: size of its chunk, where in it the oldest held event is, how many are held, and what sort of
-action the dropped event was."""
-HEADER: Final = 8
+CAPACITY, HEAD, HELD, DROPPED_CLASS, DROPPED_GAP = 12, 13, 14, 15, 16
+"""Halves of a record: size of its chunk, where in it the oldest held event is, how many are held, and of the dropped
+event its sort of action and its gap (-1: none)."""
+HEADER: Final = 9
 """Words before those of the catalogue."""
 
 TS, EVENT, OTHER, BITS = 0, 1, 2, 3

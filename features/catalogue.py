@@ -22,6 +22,7 @@ from features.aggregates import (
     gap,
     text_length,
 )
+from features.life_view import ACCOUNT_LIFE
 from features.message_views import MESSAGES
 from features.rhythms import (
     ActiveHours,
@@ -226,6 +227,7 @@ SHARED_ENTITIES: Final = tuple(
 
 VIEWS: Final = (
     ACCOUNT_TEMPO,
+    ACCOUNT_LIFE,
     ACCOUNT_ORDER,
     ACCOUNT_REACH,
     ACCOUNT_RECEIVED,

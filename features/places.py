@@ -22,6 +22,9 @@ PLACE_FACTS: Final[dict[str, str]] = {
     "gap_below_5s": "less than 5 s after its event before",
     "session_start": "the first after a pause of 30 minutes",
     "within_session": "no pause of 30 minutes before it",
+    "day_start": "its first on a day (UTC)",
+    "has_two_gaps": "the account did two things before",
+    "gap_like_before": "its gap differs from the gap before by a tenth of that at most",
     "opened": "first message of a conversation, sent by the account",
     "opened_by_other": "first message of a conversation, sent by the other",
     "unanswered": "message to somebody who has said nothing in the conversation so far",
@@ -35,6 +38,9 @@ PLACE_FACTS: Final[dict[str, str]] = {
 
 GAP_BINS: Final = 44
 """Bin 0: gaps below 64 ms; then two bins for each doubling, to 2²⁷ ms (37 hours) and above."""
+
+PACES: Final = 8
+"""Coarser bins, for what gap follows what: six of the others each, so three doublings."""
 
 ACTIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ("account", ("signup", "login", "profile_update", "photo_upload", "purchase")),
@@ -68,3 +74,9 @@ def gap_bin(gap_ms: int) -> int:
         power += 1
     upper = 1 if gap_ms * gap_ms >= (1 << (2 * power + 1)) else 0
     return min(1 + 2 * (power - 6) + upper, GAP_BINS - 1)
+
+
+@kernel
+def pace_of(gap_ms: int) -> int:
+    """Return the coarse bin of a gap: below 384 ms, 3.3 s, 24 s and so on, eight times as long each."""
+    return gap_bin(gap_ms) // 6

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import chain
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from features import columns
-from features.arrays import FLAG_BITS, HEADER, NO_TIME, PREDICATES_MAX
+from features.arrays import DROPPED_GAP, FLAG_BITS, HEADER, NO_TIME, PREDICATES_MAX
+from features.life_plan import Histogram, LifePlan, mask, masks, table
 from features.messages import TESTS
 from features.places import DAYS, PLACE_FACTS
 from features.predicates import PREDICATES
 from features.sharing import KINDS
-from features.vocabulary import CATEGORIES, KEYS, LATEST, VALUES
+from features.vocabulary import CATEGORIES, KEYS, LATEST, LIFE, VALUES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,15 +25,6 @@ if TYPE_CHECKING:
 _FIELDS: Final[tuple[str, ...]] = ("GAP", "PAIR_GAP", "LENGTH", "INDEX", "TEXT", "SHAPE", "DOMAIN", "CLASS")
 _RING_WORDS: Final = 3
 _FLAGS_MAX: Final = 64 - FLAG_BITS
-
-
-class Histogram(NamedTuple):
-    """Places (shorts, without their base) of bins and of how many are not empty, word of Σ c·log2 c, and the total."""
-
-    bins: int
-    kinds: int
-    c_log_c: str
-    total: str
 
 
 @dataclass(slots=True)
@@ -77,9 +69,12 @@ class PlanBuilder:
         self._days: dict[int, int] = {}
         self._rings: dict[str, int] = {}
         self._words, self._halves, self._shorts = HEADER, 0, len(self._windows)
+        self._life = LifePlan(self._take_words, self._take_shorts)
 
     def count(self, where: str, window_ms: int) -> str:
-        """Count the events with a predicate in a window, or in the last seven days."""
+        """Count the events with a predicate in a window, in the last seven days, or ever."""
+        if window_ms == LIFE:
+            return self._life.count(self._bit(where))
         if window_ms not in self._windows:
             return f"days(s.shorts, q + SHORTS + {self._day_count(where)})"
         return self._short(self._count(self._windows[window_ms], self._bit(where)))
@@ -100,6 +95,8 @@ class PlanBuilder:
     def total(self, value: str, where: str, window_ms: int) -> tuple[str, str]:
         """Add up a value, and its squares, over the events with a predicate."""
         self._use(VALUES[value])
+        if window_ms == LIFE:
+            return self._life.total(value, self._bit(where))
         sums, pair = self._windows[window_ms].sums, (VALUES[value], self._bit(where))
         if pair not in sums:
             sums[pair] = self._take_words(2)
@@ -108,6 +105,9 @@ class PlanBuilder:
     def histogram(self, category: str, where: str, window_ms: int) -> Histogram:
         """Count the events with a predicate by category."""
         self._use("CLASS")
+        if window_ms == LIFE:
+            self._use("GAP")
+            return self._life.histogram(category, self._bit(where))
         known, pair = self._windows[window_ms].histograms, (category, self._bit(where))
         if pair not in known:
             known[pair] = (self._take_shorts(CATEGORIES[category][1]), self._take_shorts(1), self._take_words(1))
@@ -145,6 +145,7 @@ class PlanBuilder:
         constants |= {"RECORD": record, "SHORTS": shorts_at, "HALVES": halves_at, "STARTS": shorts_at}
         constants |= {"FIELDS_64": 4, "FIELDS_32": len(fields) + len(fields) % 2}
         constants |= self._window_tables(shorts_at) | self._fact_tables(shorts_at) | self._place_bits()
+        constants |= self._life.constants(shorts_at)
         return Plan(
             windows_ms=tuple(self._windows),
             predicates=tuple(self.predicates),
@@ -161,7 +162,7 @@ class PlanBuilder:
 
     def _window_tables(self, shorts_at: int) -> dict[str, Any]:
         windows = list(self._windows.values())
-        masks = [_mask(w.counts) for w in windows]
+        counted = [mask(w.counts) for w in windows]
         places = np.zeros((len(windows), 64), np.int64)
         for row, window in zip(places, windows, strict=True):
             for bit, place in window.counts.items():
@@ -173,18 +174,18 @@ class PlanBuilder:
         return {
             "WINDOWS": np.array(list(self._windows), np.int64),
             "WINDOW_COUNT": len(windows),
-            "COUNT_MASKS": np.array(masks, np.uint64),
+            "COUNT_MASKS": np.array(counted, np.uint64),
             "COUNT_PLACES": places,
             "SUM_STARTS": np.cumsum([0, *map(len, sums)]),
-            "SUM_FIELDS": _table([fields.index(f) for f, _, _ in flat_sums]),
-            "SUM_MASKS": _masks([bit for _, bit, _ in flat_sums]),
-            "SUM_PLACES": _table([word for _, _, word in flat_sums]),
+            "SUM_FIELDS": table([fields.index(f) for f, _, _ in flat_sums]),
+            "SUM_MASKS": masks([bit for _, bit, _ in flat_sums]),
+            "SUM_PLACES": table([word for _, _, word in flat_sums]),
             "CATEGORY_STARTS": np.cumsum([0, *map(len, bins)]),
-            "CATEGORY_SHIFTS": _table([CATEGORIES[c][0] for c, *_ in flat_bins]),
-            "CATEGORY_MASKS": _masks([bit for _, bit, *_ in flat_bins]),
-            "CATEGORY_PLACES": _table([shorts_at + place for _, _, place, _, _ in flat_bins]),
-            "CATEGORY_KINDS": _table([shorts_at + kinds for _, _, _, kinds, _ in flat_bins]),
-            "CATEGORY_SUMS": _table([word for *_, word in flat_bins]),
+            "CATEGORY_SHIFTS": table([CATEGORIES[c][0] for c, *_ in flat_bins]),
+            "CATEGORY_MASKS": masks([bit for _, bit, *_ in flat_bins]),
+            "CATEGORY_PLACES": table([shorts_at + place for _, _, place, _, _ in flat_bins]),
+            "CATEGORY_KINDS": table([shorts_at + kinds for _, _, _, kinds, _ in flat_bins]),
+            "CATEGORY_SUMS": table([word for *_, word in flat_bins]),
         }
 
     def _fact_tables(self, shorts_at: int) -> dict[str, Any]:
@@ -195,18 +196,18 @@ class PlanBuilder:
             days[bit] = shorts_at + place
         return {
             "KEY_COUNT": len(self._keys),
-            "KEY_FIELDS": _table([fields.index(f) if (f := KEYS[key]) else -1 for key, _ in self._keys]),
-            "KEY_MASKS": _masks([bit for _, bit in self._keys]),
-            "KEY_FLAGS": _masks(list(self._keys.values())),
+            "KEY_FIELDS": table([fields.index(f) if (f := KEYS[key]) else -1 for key, _ in self._keys]),
+            "KEY_MASKS": masks([bit for _, bit in self._keys]),
+            "KEY_FLAGS": masks(list(self._keys.values())),
             "FIRST_COUNT": len(self._firsts),
-            "FIRST_MASKS": _masks(list(self._firsts)),
-            "FIRST_PLACES": _table(list(self._firsts.values())),
+            "FIRST_MASKS": masks(list(self._firsts)),
+            "FIRST_PLACES": table(list(self._firsts.values())),
             "LATEST_COUNT": len(self._latest),
-            "LATEST_COLUMNS": _table([LATEST[n][0] for n in self._latest]),
-            "LATEST_WIDTHS": _table([LATEST[n][1] for n in self._latest]),
-            "LATEST_TIMES": _table([word for word, _ in self._latest.values()]),
-            "LATEST_PLACES": _table([place for _, place in self._latest.values()]),
-            "DAY_MASKS": np.array([_mask(set(self._days) - set(received)), _mask(received)], np.uint64),
+            "LATEST_COLUMNS": table([LATEST[n][0] for n in self._latest]),
+            "LATEST_WIDTHS": table([LATEST[n][1] for n in self._latest]),
+            "LATEST_TIMES": table([word for word, _ in self._latest.values()]),
+            "LATEST_PLACES": table([place for _, place in self._latest.values()]),
+            "DAY_MASKS": np.array([mask(set(self._days) - set(received)), mask(received)], np.uint64),
             "DAY_PLACES": days,
             "HOUR_RING": self._rings.get("hours", -1),
             "SLOT_RING": self._rings.get("slots", -1),
@@ -231,6 +232,7 @@ class PlanBuilder:
         times = [0, 1, 2, 3, 4, *self._firsts.values(), *(word for word, _ in self._latest.values())]
         blank[times] = NO_TIME
         blank[5] = -1
+        blank.view(np.int32)[DROPPED_GAP] = -1
         blank.view(np.int32)[halves_at : halves_at + self._halves] = -1
         return blank
 
@@ -284,18 +286,6 @@ _CONVERSATION: Final = {
     "first_contact",
 }  # fmt: skip
 _SPOKEN: Final = ("message", "message_received", "match", "match_received", "link", "contact")
-
-
-def _mask(bits: Any) -> int:  # noqa: ANN401  # any collection of them
-    return sum(1 << bit for bit in bits)
-
-
-def _masks(bits: list[int]) -> NDArray[np.uint64]:
-    return np.array([1 << bit for bit in bits] or [0], np.uint64)
-
-
-def _table(values: list[int]) -> NDArray[np.int64]:
-    return np.array(values or [0], np.int64)
 
 
 def compile_plan(catalogue: Catalogue) -> Plan:

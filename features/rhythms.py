@@ -8,24 +8,32 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from features.aggregates import NOTHING
-from features.places import ACTIONS, HOUR_MS, HOURS, SLOT_MS, SLOTS, gap_bin
-from features.vocabulary import CATEGORIES
+from features.places import ACTIONS, HOUR_MS, HOURS, PACES, SLOT_MS, SLOTS, gap_bin, pace_of
+from features.vocabulary import CATEGORIES, LIFE, LIFE_CATEGORIES
 
 if TYPE_CHECKING:
     from features.aggregates import SeenAccount, SeenEvent
     from features.plan import PlanBuilder
 
-_WHERE: Final = {"gap": "has_gap", "bigram": "has_gap", "hour": "event"}
+_WHERE: Final = {
+    **dict.fromkeys(("gap", "bigram"), "has_gap"),
+    **dict.fromkeys(("hour", "minute", "second"), "event"),
+    "paces": "has_two_gaps",
+}
 """The events that fall in a category at all."""
+_UNITS: Final = {"hour": (HOUR_MS, 24), "minute": (120_000, 30), "second": (2_000, 30)}
 _SORTS: Final = {name: code for code, (name, _) in enumerate(ACTIONS)}
 _PER_HOUR: Final = 1 / HOUR_MS
+_DAY_MS: Final = 24 * HOUR_MS
 _LONGEST_MS: Final = 159_612_677  # the middle of the last bin
 
 
 def _category(event: SeenEvent, category: str) -> object:
     if category == "gap":
         return gap_bin(event.numbers["gap_ms"])
-    return event.bigram if category == "bigram" else event.ts // HOUR_MS % 24
+    if category == "paces":
+        return pace_of(event.numbers["gap_before_ms"]), pace_of(event.numbers["gap_ms"])
+    return event.bigram if category == "bigram" else event.ts // _UNITS[category][0] % _UNITS[category][1]
 
 
 def _counts(account: SeenAccount, category: str, window_ms: int) -> Counter[object]:
@@ -61,6 +69,8 @@ class RepeatedCategories:
 
     def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
         """Compare how many categories there are with how many events."""
+        if window_ms == LIFE:
+            raise ValueError(f"how many kinds of {self.category} there are is kept for windows, not for life")
         histogram = plan.histogram(self.category, _WHERE[self.category], window_ms)
         return f"repeats(np.int64(s.shorts[q + SHORTS + {histogram.kinds}]), {histogram.total}, {empty})"
 
@@ -68,6 +78,80 @@ class RepeatedCategories:
         """Collect the categories in a set."""
         counts = _counts(account, self.category, window_ms)
         return 1 - len(counts) / counts.total() if counts else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class Coincidence:
+    """How often two events of an account's life fall in the same bin of a category, against chance: 1 where it rules.
+
+    Friedman's index of coincidence (1922), k·Σ c·(c - 1) / (n·(n - 1)) over k bins: its expectation does not depend on
+    n. What a clock starts, at the same second of a minute, is far above 1.
+    """
+
+    category: str
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Read the sum of squares."""
+        found = plan.histogram(self.category, _WHERE[self.category], window_ms)
+        return f"coincidence({found.total}, {found.squares}, {LIFE_CATEGORIES[self.category]}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Compare every event with every other."""
+        counts = _counts(account, self.category, window_ms)
+        n = counts.total()
+        pairs = sum(c * (c - 1) for c in counts.values())
+        return LIFE_CATEGORIES[self.category] * pairs / (n * (n - 1)) if n > 1 else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class PaceSurprise:
+    """Entropy in bits of a gap's pace (`places.pace_of`) once the pace before is known; of a life.
+
+    H(before, own) - H(before): Markov's first order, as in models of inter-arrival times. Low for what keeps a beat.
+    """
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Read Σ c·log2 c, and add up the bins by the pace before."""
+        found = plan.histogram("paces", _WHERE["paces"], window_ms)
+        return f"surprise(s.shorts, q + SHORTS + {found.bins}, {PACES}, {found.total}, {found.c_log_c}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Average the surprise of each event."""
+        events = account.where("has_two_gaps", window_ms)
+        before = Counter(pace_of(e.numbers["gap_before_ms"]) for e in events)
+        both = Counter((pace_of(e.numbers["gap_before_ms"]), pace_of(e.numbers["gap_ms"])) for e in events)
+        surprise = sum(c * math.log2(before[first] / c) for (first, _), c in both.items())
+        return surprise / len(events) if events else NOTHING
+
+
+@dataclass(frozen=True, slots=True)
+class QuietestHours:
+    """Share of events in the eight neighbouring hours of the day that have the fewest: people sleep."""
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Move along the bins."""
+        found = plan.histogram("hour", "event", window_ms)
+        return f"least(s.shorts, q + SHORTS + {found.bins}, 24, 8, {found.total}, {empty})"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Try every begin."""
+        counts = _counts(account, "hour", window_ms)
+        return min(sum(counts[(h + k) % 24] for k in range(8)) for h in range(24)) / counts.total()
+
+
+@dataclass(frozen=True, slots=True)
+class ActiveDays:
+    """Days (UTC) with an event of its own, for each day since its first."""
+
+    def compile(self, plan: PlanBuilder, window_ms: int, empty: float) -> str:
+        """Count the events that are their day's first."""
+        del empty
+        return f"days_ratio({plan.count('day_start', window_ms)}, s.words[r + FIRST_SEEN], s.words[r + NEWEST])"
+
+    def reference(self, account: SeenAccount, window_ms: int) -> float:
+        """Collect the days in a set."""
+        days = {e.ts // _DAY_MS for e in account.where("event", window_ms)}
+        return len(days) / (max(days) - min(days) + 1)
 
 
 @dataclass(frozen=True, slots=True)

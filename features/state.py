@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from features.views import Catalogue
 
 STATE_VERSION: Final = 4
-TTL_MS: Final = 30 * 86_400_000
+TTL_MS: Final = 90 * 86_400_000
 """The default of the setting ``account_ttl_days``."""
 _GROWTH: Final = 1.125
 """Arrays grow by an eighth, for what is not yet used is paid for too."""

@@ -12,6 +12,7 @@ from rich.table import Table
 from detector.cli.console import OUT, print_json, progress
 from detector.cli.train import batches
 from detector.contract.labels import read_labels
+from detector.contract.times import DAY_MS
 from detector.settings import load_settings
 from models import default, folder
 
@@ -63,7 +64,11 @@ def evaluate(
 
     settings = load_settings(model_dir=model, review_threshold=threshold)
     judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
-    recipe = Recipe(lateness_ms=round(settings.lateness_seconds * 1000), events_min=settings.events_min)
+    recipe = Recipe(
+        lateness_ms=round(settings.lateness_seconds * 1000),
+        ttl_ms=round(settings.account_ttl_days * DAY_MS),
+        events_min=settings.events_min,
+    )
     known = read_labels(labels)
     with progress("replaying") as advance:
         found = training.evaluate(batches(events, settings, advance), known, judge, recipe, settings.review_threshold)

@@ -14,6 +14,7 @@ from rich.table import Table
 from detector.cli.console import OUT, print_json, progress
 from detector.contract.errors import UsageError
 from detector.contract.labels import read_labels
+from detector.contract.times import DAY_MS
 from detector.detect import day_end_ms
 from detector.files import Progress, limits_from, read_events
 from detector.settings import Settings, load_settings
@@ -60,6 +61,7 @@ def train(
     settings = load_settings()
     recipe = Recipe(
         lateness_ms=round(settings.lateness_seconds * 1000),
+        ttl_ms=round(settings.account_ttl_days * DAY_MS),
         events_min=settings.events_min,
         features=tuple(part.strip() for given in features or () for part in given.split(",") if part.strip()),
         synthetic=synthetic,

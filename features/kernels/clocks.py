@@ -13,6 +13,7 @@ from features.arrays import (
     CHUNK,
     DROPPED,
     DROPPED_CLASS,
+    DROPPED_GAP,
     HEAD,
     HELD,
     LATEST,
@@ -30,6 +31,7 @@ from .constants import (
     DAY_MASKS,
     DAY_PLACES,
     FIELDS_64,
+    GAP,
     HOUR_RING,
     RECORD,
     SLOT_RING,
@@ -37,7 +39,8 @@ from .constants import (
     WINDOW_COUNT,
     WINDOWS,
 )
-from .totals import count, short
+from .reading import short
+from .totals import count
 
 if TYPE_CHECKING:
     from features.arrays import State
@@ -108,9 +111,11 @@ def drop_oldest(s: State, r: int) -> None:
     ts = s.log[chunk + TS * capacity + head]
     if not np.uint64(s.log[chunk + BITS * capacity + head]) & _RECEIVED and ts >= s.words[r + DROPPED]:
         s.words[r + DROPPED] = ts
+        small = 2 * (chunk + FIELDS_64 * capacity) + head
         if CLASS >= 0:
-            classes = s.log_halves[2 * (chunk + FIELDS_64 * capacity) + CLASS * capacity + head]
-            s.halves[h + DROPPED_CLASS] = (classes >> 24) & 7
+            s.halves[h + DROPPED_CLASS] = (s.log_halves[small + CLASS * capacity] >> 24) & 7
+        if GAP >= 0:
+            s.halves[h + DROPPED_GAP] = s.log_halves[small + GAP * capacity]
     s.halves[h + HEAD] += 1
     s.halves[h + HELD] -= 1
 

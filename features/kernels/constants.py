@@ -61,6 +61,21 @@ LATEST_WIDTHS: Final = np.zeros(1, np.int64)
 LATEST_TIMES: Final = np.zeros(1, np.int64)
 LATEST_PLACES: Final = np.zeros(1, np.int64)
 """Latest values: first column, how many columns, word of their time, and where (among the halves)."""
+LIFE_COUNTS: Final = np.uint64(0)
+LIFE_COUNT_PLACES: Final = np.zeros(64, np.int64)
+"""Which bits are counted for life, and the word of each."""
+LIFE_SUM_COUNT: Final = 0
+LIFE_SUM_MASKS: Final = np.zeros(1, np.uint64)
+LIFE_SUM_PLACES: Final = np.zeros(1, np.int64)
+"""Sums for life: bit that selects events, and word (the sum of squares is in the next)."""
+LIFE_BINS_COUNT: Final = 0
+LIFE_BINS_CATEGORIES: Final = np.zeros(1, np.int64)
+LIFE_BINS_MASKS: Final = np.zeros(1, np.uint64)
+LIFE_BINS_SIZES: Final = np.zeros(1, np.int64)
+LIFE_BINS_PLACES: Final = np.zeros(1, np.int64)
+LIFE_BINS_WORDS: Final = np.zeros(1, np.int64)
+"""Histograms for life: code of the category, bit that selects events, how many bins, where they are (among the shorts),
+and word of their total (Σ c² and Σ c·log2 c are in the next two)."""
 DAY_MASKS: Final = np.zeros(2, np.uint64)
 DAY_PLACES: Final = np.zeros(64, np.int64)
 """Counts by day: which bits of sent and of received events, and where (among the shorts) a bit's seven days are."""
@@ -74,6 +89,9 @@ GAP_BELOW_2S: Final = np.uint64(0)
 GAP_BELOW_5S: Final = np.uint64(0)
 SESSION_START: Final = np.uint64(0)
 WITHIN_SESSION: Final = np.uint64(0)
+DAY_START: Final = np.uint64(0)
+HAS_TWO_GAPS: Final = np.uint64(0)
+GAP_LIKE_BEFORE: Final = np.uint64(0)
 OPENED: Final = np.uint64(0)
 OPENED_BY_OTHER: Final = np.uint64(0)
 UNANSWERED: Final = np.uint64(0)

@@ -20,6 +20,7 @@ from features.arrays import (
     CHUNK,
     DROPPED,
     DROPPED_CLASS,
+    DROPPED_GAP,
     HEAD,
     HELD,
     NO_TIME,
@@ -27,13 +28,14 @@ from features.arrays import (
     RECEIVED_BIT,
     TS,
 )
-from features.places import GAP_MS_MAX, PAIR_MS, SESSION_MS, gap_bin
+from features.places import GAP_MS_MAX, PAIR_MS, SESSION_MS, gap_bin, pace_of
 
 from .constants import (
     AFTER_MATCH,
     ANSWER,
     ANSWER_RECEIVED,
     CLASS,
+    DAY_START,
     FIELDS_64,
     FIRST_ANSWER,
     FIRST_CONTACT,
@@ -41,7 +43,9 @@ from .constants import (
     GAP_BELOW_1S,
     GAP_BELOW_2S,
     GAP_BELOW_5S,
+    GAP_LIKE_BEFORE,
     HAS_GAP,
+    HAS_TWO_GAPS,
     INDEX,
     LEAVES,
     MATCH,
@@ -66,13 +70,19 @@ RECEIVED: Final = _ONE << np.uint64(RECEIVED_BIT)
 _HAD_CONTACT: Final = _ONE << np.uint64(CHAIN_BITS)
 _OTHER_SPOKE: Final = _ONE << np.uint64(CHAIN_BITS + 1)
 _OWN_SPOKE: Final = _ONE << np.uint64(CHAIN_BITS + 2)
-_GAP_BITS: Final = HAS_GAP | GAP_BELOW_1S | GAP_BELOW_2S | GAP_BELOW_5S | SESSION_START | WITHIN_SESSION
+_GAP_BITS: Final = (
+    HAS_GAP | GAP_BELOW_1S | GAP_BELOW_2S | GAP_BELOW_5S | SESSION_START | WITHIN_SESSION | DAY_START | HAS_TWO_GAPS
+    | GAP_LIKE_BEFORE
+)  # fmt: skip
 _PAIR_BITS: Final = (
     OPENED | OPENED_BY_OTHER | UNANSWERED | ANSWER | ANSWER_RECEIVED | FIRST_ANSWER | AFTER_MATCH | FIRST_CONTACT
     | _HAD_CONTACT | _OTHER_SPOKE | _OWN_SPOKE
 )  # fmt: skip
 _PAIR: Final = MESSAGE | MESSAGE_RECEIVED | MATCH | MATCH_RECEIVED
 _HAS_ORDER: Final = GAP >= 0 or CLASS >= 0
+_MENDED: Final = 2 if HAS_TWO_GAPS else 1
+"""How many of its own events behind a late one depend on it."""
+_DAY_MS: Final = 86_400_000
 
 
 @part
@@ -94,44 +104,64 @@ def _set_order(s: State, r: int, capacity: int, place: int) -> None:
     chunk, head = s.words[r + CHUNK], s.halves[2 * r + HEAD]
     small = 2 * (chunk + FIELDS_64 * capacity)
     before, action = s.words[r + DROPPED], int(s.halves[2 * r + DROPPED_CLASS])
+    gap_before = int(s.halves[2 * r + DROPPED_GAP])
     for i in range(place - 1, head - 1, -1):
         if not np.uint64(s.log[chunk + BITS * capacity + i]) & RECEIVED:
             before = s.log[chunk + TS * capacity + i]
             if CLASS >= 0:
                 action = (int(s.log_halves[small + CLASS * capacity + i]) >> 24) & 7
+            if GAP >= 0:
+                gap_before = int(s.log_halves[small + GAP * capacity + i])
             break
     ts = s.log[chunk + TS * capacity + place]
     bits = np.uint64(s.log[chunk + BITS * capacity + place]) & ~_GAP_BITS
     gap = -1
     if before == NO_TIME or before > ts:
-        bits |= SESSION_START
+        bits |= SESSION_START | DAY_START
     else:
         gap = int(min(ts - before, GAP_MS_MAX))
-        bits |= HAS_GAP
-        bits |= GAP_BELOW_1S if gap < 1000 else np.uint64(0)
-        bits |= GAP_BELOW_2S if gap < 2000 else np.uint64(0)
-        bits |= GAP_BELOW_5S if gap < 5000 else np.uint64(0)
-        bits |= SESSION_START if gap >= SESSION_MS else WITHIN_SESSION
+        bits |= _gap_bits(gap, gap_before)
+        bits |= DAY_START if before // _DAY_MS != ts // _DAY_MS else np.uint64(0)
     s.log[chunk + BITS * capacity + place] = np.int64(bits)
     if GAP >= 0:
         s.log_halves[small + GAP * capacity + place] = gap
     if CLASS >= 0 and gap >= 0:
         classes = int(s.log_halves[small + CLASS * capacity + place])
         pair = action * 8 + ((classes >> 24) & 7)
-        s.log_halves[small + CLASS * capacity + place] = (classes & ~0xFFFF) | (pair << 8) | gap_bin(gap)
+        pace_before = pace_of(gap_before) if gap_before >= 0 else 0
+        kept = classes & ~0x3800FFFF
+        s.log_halves[small + CLASS * capacity + place] = kept | (pace_before << 27) | (pair << 8) | gap_bin(gap)
+
+
+@part
+def _gap_bits(gap: int, gap_before: int) -> np.uint64:
+    """Say what a gap is, by itself and beside the one before (-1: none)."""
+    nothing = np.uint64(0)
+    bits = HAS_GAP
+    bits |= GAP_BELOW_1S if gap < 1000 else nothing
+    bits |= GAP_BELOW_2S if gap < 2000 else nothing
+    bits |= GAP_BELOW_5S if gap < 5000 else nothing
+    bits |= SESSION_START if gap >= SESSION_MS else WITHIN_SESSION
+    if gap_before >= 0:
+        bits |= HAS_TWO_GAPS
+        bits |= GAP_LIKE_BEFORE if 10 * abs(gap - gap_before) <= gap_before else nothing
+    return bits
 
 
 @part
 def _mend_order(s: State, r: int, capacity: int, place: int) -> None:
-    """Compare the own event behind ``place`` anew."""
+    """Compare the own events behind ``place`` anew."""
     chunk = s.words[r + CHUNK]
     end = s.halves[2 * r + HEAD] + s.halves[2 * r + HELD]
+    mended = 0
     for i in range(place + 1, end):
         if not np.uint64(s.log[chunk + BITS * capacity + i]) & RECEIVED:
             recount(s, r, capacity, i, -1)
             _set_order(s, r, capacity, i)
             recount(s, r, capacity, i, 1)
-            return
+            mended += 1
+            if mended == _MENDED:
+                return
 
 
 @part

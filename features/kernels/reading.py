@@ -16,6 +16,13 @@ if TYPE_CHECKING:
 
 _SAFE: Final = 4e18  # below this, products of totals fit 63 bits
 _UNIT: Final = 2.0**-20  # of the sums of c·log2 c
+_DAY_MS: Final = 86_400_000
+
+
+@part
+def short(shorts: NDArray[np.uint16], place: int) -> int:
+    """Read a small count as an int that can go below zero."""
+    return np.int64(shorts[place])  # type: ignore[return-value]
 
 
 @part
@@ -63,6 +70,37 @@ def entropy(n: int, c_log_c: int, empty: float) -> float:
 
 
 @part
+def coincidence(n: int, squares: int, kinds: int, empty: float) -> float:
+    """Return how often two of n fall in the same of k bins, against chance: k·Σ c·(c - 1) / (n·(n - 1))."""
+    return kinds * float(squares - n) / (float(n) * float(n - 1)) if n > 1 else empty
+
+
+@part
+def surprise(shorts: NDArray[np.uint16], bins: int, size: int, n: int, c_log_c: int, empty: float) -> float:
+    """Return H(row, column) - H(row) in bits of n in a table of size · size."""
+    if n == 0:
+        return empty
+    rows = 0.0
+    for k in range(size):
+        c = add_up(shorts, bins + k * size, 1, size)
+        rows += c * np.log2(c) if c > 0 else 0.0
+    return max(0.0, (rows - c_log_c * _UNIT) / n)
+
+
+@part
+def least(shorts: NDArray[np.uint16], bins: int, count: int, width: int, n: int, empty: float) -> float:
+    """Return the share of n in the ``width`` neighbouring bins, in a circle, that have the fewest."""
+    if n == 0:
+        return empty
+    held = add_up(shorts, bins, 1, width)
+    fewest = held
+    for k in range(count - 1):
+        held += short(shorts, bins + (k + width) % count) - short(shorts, bins + k)
+        fewest = min(fewest, held)
+    return fewest / n
+
+
+@part
 def quantile(shorts: NDArray[np.uint16], bins: int, count: int, n: int, share: float, empty: float) -> float:
     """Return the gap in seconds below which a share of n gaps lies, from their histogram (`places.gap_bin`).
 
@@ -91,6 +129,12 @@ def add_up(shorts: NDArray[np.uint16], first: int, step: int, count: int) -> int
 def days(shorts: NDArray[np.uint16], first: int) -> int:
     """Add the last seven days."""
     return add_up(shorts, first, 1, DAYS)
+
+
+@part
+def days_ratio(days: int, first: int, newest: int) -> float:
+    """Return a number of days for each day (UTC) between two times, theirs included."""
+    return days / (newest // _DAY_MS - first // _DAY_MS + 1)
 
 
 @part

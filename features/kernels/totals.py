@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from detector.contract.jit import kernel, part
-from features.arrays import BITS, CHUNK, EVENT, HEAD, HELD, HELD_MAX, OTHER
+from features.arrays import BITS, CHUNK, EVENT, HEAD, HELD, OTHER
 from features.intrinsics import trailing_zeros
 
 from .constants import (
@@ -38,22 +38,15 @@ from .constants import (
     SUM_STARTS,
     WINDOW_COUNT,
 )
+from .life import C_LOG_C, count_life
+from .reading import short
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.arrays import State
 
-_COUNTS: Final = np.arange(HELD_MAX + 2)
-C_LOG_C: Final = np.rint(_COUNTS * np.log2(np.maximum(_COUNTS, 1)) * 2**20).astype(np.int64)
-"""c·log2 c in units of 2⁻²⁰, for every count a window can have."""
 _ONE: Final = np.uint64(1)
-
-
-@part
-def short(shorts: NDArray[np.uint16], place: int) -> int:
-    """Read a small count as an int that can go below zero."""
-    return np.int64(shorts[place])  # type: ignore[return-value]
 
 
 @part
@@ -89,7 +82,8 @@ def _count_category(s: State, r: int, k: int, place: int, sign: int) -> None:
 
 @part
 def recount(s: State, r: int, capacity: int, i: int, sign: int) -> None:
-    """Add the event at place i to every window that holds it, or subtract it."""
+    """Add the event at place i to its account's life and to every window that holds it, or subtract it."""
+    count_life(s, r, capacity, i, sign)
     for w in range(WINDOW_COUNT):
         if s.shorts[4 * r + STARTS + w] <= i:
             count(s, r, capacity, i, w, sign)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import numpy as np
 
 from detector.contract.events import EVENT_TYPES
 from features import columns as c
-from features.aggregates import SeenAccount, SeenEvent
+from features.aggregates import DAY_MS, SeenAccount, SeenEvent
 from features.columns import derive
 from features.places import ACTIONS, GAP_MS_MAX, PAIR_MS, SESSION_MS
 from features.plan import compile_plan
@@ -132,14 +133,16 @@ class Reference:
 
 def seen(history: History, hold_ms: int) -> SeenAccount:
     """Say of every event what its place among the others is."""
-    placed, own, spoken = [], None, defaultdict(list)
+    placed, own, before, spoken = [], None, {}, defaultdict(list)
     for event in history.events:
         holds, numbers, bigram = set(event.holds), dict(event.numbers), None
         if event.sent:
+            if own is not None and "gap_ms" in before:
+                numbers["gap_before_ms"] = before["gap_ms"]
             holds |= {"event"} | ({"signup"} if event.type == "signup" else set())
             holds |= order_facts(event, own, numbers)
             bigram = (SORTS[own.type], SORTS[event.type]) if own is not None else None
-            own = event
+            own, before = event, numbers
         if event.pairs and event.other:
             holds |= pair_facts(event, spoken[event.other], numbers)
             spoken[event.other].append(replace(event, holds=frozenset(holds)))
@@ -157,9 +160,14 @@ def seen(history: History, hold_ms: int) -> SeenAccount:
 def order_facts(event: Held, before: Held | None, numbers: dict[str, int]) -> set[str]:
     """Compare an event with the account's own one before it."""
     if before is None:
-        return {"session_start"}
+        return {"session_start", "day_start"}
     gap = numbers["gap_ms"] = min(event.ts - before.ts, GAP_MS_MAX)
+    numbers["gap_doublings"] = round(1024 * math.log2(max(gap, 1) / 1000))
     facts = {"has_gap", "session_start" if gap >= SESSION_MS else "within_session"}
+    facts |= {"day_start"} if event.ts // DAY_MS != before.ts // DAY_MS else set()
+    if "gap_before_ms" in numbers:
+        like = 10 * abs(gap - numbers["gap_before_ms"]) <= numbers["gap_before_ms"]
+        facts |= {"has_two_gaps", *(["gap_like_before"] if like else [])}
     return facts | {f"gap_below_{s}s" for s in (1, 2, 5) if gap < 1000 * s}
 
 
