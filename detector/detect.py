@@ -91,7 +91,7 @@ def detect(
     """Judge a file of events, in the order of its lines, and write the results to the folder ``output``."""
     policy = policy_from(settings, model.thresholds)
     lateness_ms = round(settings.lateness_seconds * 1000)
-    reader = MessageReader.load(settings.encoder_dir, settings.categories_dir)
+    reader = MessageReader.load(settings)
     intake = Intake(specialise(DEFAULT).plan, lateness_ms, reader, MessageGroups(settings.text_groups_max))
     shard = AccountShard(DEFAULT, model, policy, lateness_ms, ttl_ms=round(settings.account_ttl_days * DAY_MS))
     tally = _Tally()

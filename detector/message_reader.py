@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 from functools import cache, cached_property
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from detector.campaign_labels import templates_file
+from detector.contract.errors import UsageError
 from features import messages as m
 from features.columns import TARGET
 from features.messages import Messages
 from features.text.contacts import joined
 from features.text.language import guess_languages
 from features.text.signatures import sign
+from models.bank import TemplateBank
 from models.categories import Categories
 from models.encoder import StaticEncoder
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from numpy.typing import NDArray
 
+    from detector.settings import Settings
     from features.columns import EventColumns
+    from features.text.signatures import Signatures
 
 _CATEGORIES: Final = {
     m.SPAM: ("spam",),
@@ -31,19 +35,21 @@ _CATEGORIES: Final = {
     m.HARASSMENT: ("harassment",),
 }
 """Measures, and the categories each is the highest of."""
+_log = logging.getLogger(__name__)
 
 
 class MessageReader:
-    """Reads texts with an encoder and a category model."""
+    """Reads texts with an encoder and a category model, and knows the templates of a bank, which may change."""
 
-    def __init__(self, encoder: StaticEncoder, categories: Categories) -> None:
-        self._encoder, self._categories = encoder, categories
+    def __init__(self, encoder: StaticEncoder, categories: Categories, bank: TemplateBank | None = None) -> None:
+        self._encoder, self._categories, self._bank = encoder, categories, bank
 
     @classmethod
-    def load(cls, encoder_dir: Path | None = None, categories_dir: Path | None = None) -> MessageReader:
-        """Load models, those shipped where none is named; UsageError if one is broken or does not fit the other."""
-        encoder = StaticEncoder.load(encoder_dir)
-        return cls(encoder, Categories.load(categories_dir, encoder_id=encoder.model_id))
+    def load(cls, settings: Settings) -> MessageReader:
+        """Load what the settings name; UsageError if a model or the bank is broken, or they do not fit each other."""
+        encoder = StaticEncoder.load(settings.encoder_dir)
+        categories = Categories.load(settings.categories_dir, encoder_id=encoder.model_id)
+        return cls(encoder, categories, TemplateBank.load(templates_file(settings), encoder))
 
     def read(self, columns: EventColumns) -> Messages | None:
         """Fill in measures and vectors of a batch just derived; give its texts, or None if it has none."""
@@ -57,7 +63,8 @@ class MessageReader:
         languages = guess_languages(texts)
         columns.vectors[rows] = m.pack(vectors)
         columns.measures[rows, m.LANGUAGE] = languages
-        columns.measures[rows, m.TEMPLATE] = 0
+        signatures = sign(full)
+        columns.measures[rows, m.TEMPLATE] = self._likeness(signatures, vectors)
         scaled = self._scaled(self._categories.score(vectors, texts, folded))
         for measure, scores in zip(_CATEGORIES, scaled, strict=True):
             columns.measures[rows, measure] = scores
@@ -70,9 +77,20 @@ class MessageReader:
             columns.ts[rows],
             languages,
             texts,
-            sign(full),
+            signatures,
             contacts._replace(row=np.searchsorted(rows, contacts.row)),
         )
+
+    def _likeness(self, signatures: Signatures, vectors: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Say how like known templates texts are, in thousandths."""
+        if self._bank is None:
+            return np.zeros(len(vectors), np.int32)
+        try:
+            self._bank.reload_if_changed()
+        except UsageError as error:
+            _log.warning("%s; the templates read before stay in use", error)
+        similarity, _ = self._bank.match(signatures, vectors)
+        return np.maximum(1000 * similarity, 0).astype(np.int32)
 
     def _scaled(self, probabilities: NDArray[np.float32]) -> list[NDArray[np.int32]]:
         """Put probabilities in thousandths, stretched so that every category's threshold is at `messages.CATEGORY`."""
@@ -93,5 +111,6 @@ class MessageReader:
 
 @cache
 def shipped_reader() -> MessageReader:
-    """Load the models shipped with Gillnet, once."""
-    return MessageReader.load()
+    """Load the models shipped with Gillnet, once; no template is known."""
+    encoder = StaticEncoder.load()
+    return MessageReader(encoder, Categories.load(encoder_id=encoder.model_id))

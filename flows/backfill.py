@@ -85,7 +85,7 @@ def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
             _log.info("the lake %s holds no events: nothing to fill", settings.lake_dir)
             return {}
         _compare(settings, plan, held, history)
-        reader = MessageReader.load(settings.encoder_dir, settings.categories_dir)
+        reader = MessageReader.load(settings)
         filled = _replay(history, filling, reader, draining)
     _write(settings, plan, filled, history)
     _log.info(

@@ -13,6 +13,7 @@ import polars as pl
 from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
+from detector.campaign_labels import AnalystFiles
 from detector.contract.decisions import Decision
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
@@ -61,6 +62,7 @@ class Judge:
     new_groups: Callable[[], MessageGroups] = MessageGroups
     decided: Callable[[], Sequence[Decision]] = tuple
     """Gives the decisions published since it was last asked."""
+    analysts: AnalystFiles | None = None
 
     @property
     def reads(self) -> bool:

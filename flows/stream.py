@@ -114,7 +114,9 @@ def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Text
     """Find near duplicates and campaigns, in one place."""
     groups = OfWorker(judge.groups_of_worker)
     texts = op.flat_map("texts", taken, lambda keyed: texts_in(keyed[1]))
-    return op.stateful_batch("text_groups", texts, lambda state: TextLogic(groups.get(), judge.decided, state))
+    return op.stateful_batch(
+        "text_groups", texts, lambda state: TextLogic(groups.get(), judge.decided, judge.analysts, state)
+    )
 
 
 def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:

@@ -6,6 +6,7 @@ two of them an edited copy would be a stranger to its original.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from typing import Final, TypedDict
@@ -14,7 +15,9 @@ import numpy as np
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
+from detector.campaign_labels import AnalystFiles
 from detector.contract.decisions import Decision, Verdict
+from detector.contract.errors import UsageError
 from detector.contract.times import DAY_MS
 from detector.message_groups import MessageGroups
 from features.hashing import keys
@@ -24,6 +27,7 @@ from flows.worker_table import WorkerTable
 
 _KEPT_MS: Final = 7 * DAY_MS
 _SWEPT_AN_INPUT: Final = 64
+_log = logging.getLogger(__name__)
 
 
 class TextState(TypedDict):
@@ -37,15 +41,22 @@ class TextLogic(StatefulBatchLogic[TextInput, TextAnswer | CampaignsTold, TextSt
     """Messages in, what they are part of out, in the order they came; and as time passes, the campaigns that changed.
 
     ``decided`` gives the decisions published since it was last asked: campaigns keep their members' verdicts.
+    ``analysts`` are the files in which people say what campaigns are.
     """
 
     def __init__(
-        self, worker: WorkerTable[MessageGroups], decided: Callable[[], Sequence[Decision]], state: TextState | None
+        self,
+        worker: WorkerTable[MessageGroups],
+        decided: Callable[[], Sequence[Decision]],
+        analysts: AnalystFiles | None,
+        state: TextState | None,
     ) -> None:
-        self._worker, self._decided = worker, decided
+        self._worker, self._decided, self._analysts = worker, decided, analysts
         self._segments: Segments = (
             worker.restore(0, state["place"], state["watermark_ms"]) if state else worker.begin(0)
         )
+        if analysts is not None:
+            self._hear(analysts)
 
     def on_batch(self, values: list[TextInput]) -> tuple[list[TextAnswer | CampaignsTold], bool]:
         """Answer all that is asked."""
@@ -73,8 +84,24 @@ class TextLogic(StatefulBatchLogic[TextInput, TextAnswer | CampaignsTold, TextSt
         if decisions:
             accounts = keys(pl.Series([decision.account_id for decision in decisions], dtype=pl.String))
             campaigns.tell_verdicts(accounts, np.array([Verdict[d.verdict.upper()] for d in decisions], np.int8))
+        if self._analysts is not None:
+            self._hear(self._analysts)
         changed = campaigns.updated()
         return [CampaignsTold(changed)] if changed else []
+
+    def _hear(self, analysts: AnalystFiles) -> None:
+        """Take in what analysts say, and tell them what was learned."""
+        campaigns = self._worker.table.campaigns
+        if learned := campaigns.learned():
+            analysts.learn(learned)
+        try:
+            said = analysts.changed()
+        except UsageError as error:
+            _log.warning("%s; what was said before still counts", error)
+            return
+        if said is not None:
+            campaigns.set_allowed(said.allowed)
+            campaigns.tell_labels(said.labels)
 
     def _sweep(self, mark: Mark) -> None:
         # One event from a clock that is ahead moves the watermark; it must not sweep away what is in use today.

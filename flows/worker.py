@@ -17,6 +17,7 @@ import msgspec
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
+from detector.campaign_labels import AnalystFiles
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.engine import AccountShard
@@ -90,9 +91,10 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         sources,
         checkpoints_dir(settings),
         len(plan.addresses),
-        MessageReader.load(settings.encoder_dir, settings.categories_dir),
+        MessageReader.load(settings),
         lambda: MessageGroups(settings.text_groups_max),
         Decided(settings, fixed.decisions_partitions),
+        AnalystFiles(settings),
     )  # fmt: skip
 
 

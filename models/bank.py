@@ -165,10 +165,10 @@ class TemplateBank:
 
     def reload_if_changed(self) -> bool:
         """Read the file again if it is another one than was read last; whether it was. A file that is gone is empty."""
-        if self._path is None or (stamp := _stamp(self._path)) == self._stamp:
+        if self._path is None or (now := stamp(self._path)) == self._stamp:
             return False
-        self._hold(_read(self._path, self._encoder) if stamp else _nothing(self._encoder.dimensions))
-        self._stamp = stamp
+        self._stamp = now  # first, so that a file that cannot be read is tried once
+        self._hold(_read(self._path, self._encoder) if now else _nothing(self._encoder.dimensions))
         return True
 
     def _hold(self, known: _Known) -> None:
@@ -218,7 +218,8 @@ def _joined(one: _Known, other: _Known) -> _Known:
     return _Known(one.templates + other.templates, signatures, np.concatenate([one.vectors, other.vectors]))
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+def stamp(path: Path) -> tuple[int, int, int] | None:
+    """Say which file is at a path now; None for none."""
     try:
         found = path.stat()
     except FileNotFoundError:

@@ -6,10 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from detector.campaign_labels import open_bank, templates_file
 from detector.contract.errors import UsageError
 from detector.contract.events import EVENT_SCHEMA
 from detector.message_groups import MessageGroups
 from detector.message_reader import MessageReader, shipped_reader
+from detector.settings import Settings
 from features import messages as m
 from features.catalogue import DEFAULT
 from features.columns import SHAPE
@@ -135,6 +137,32 @@ def test_nothing_is_told_when_nothing_came():
     assert MessageGroups(10).changes() == {}
 
 
-def test_a_category_model_of_another_encoder_is_refused(tmp_path):
+def test_an_encoder_that_cannot_be_read_is_refused(tmp_path):
     with pytest.raises(UsageError, match="expected a static model"):
-        MessageReader.load(tmp_path)
+        MessageReader.load(Settings(encoder_dir=tmp_path))
+
+
+def test_a_known_template_is_recognised_from_the_first_message_on(tmp_path):
+    settings = Settings(campaigns_dir=tmp_path)
+    reader = MessageReader.load(settings)
+    edited = PITCH.replace("lovely", "really lovely").upper()
+    before = arrive(frame(edited, *CHAT), PLAN, reader).columns.measures[:, m.TEMPLATE]
+    bank = open_bank(settings)
+    bank.add([PITCH], "camp_0000000000000001", "bot")
+    bank.save(templates_file(settings))
+    after = arrive(frame(edited, *CHAT), PLAN, reader).columns.measures[:, m.TEMPLATE]
+    assert before.tolist() == [0] * 4
+    assert after[0] > 800
+    assert (after[1:] < 600).all()
+
+
+def test_a_bank_that_breaks_while_it_is_in_use_leaves_the_templates_there_were(tmp_path, caplog):
+    settings = Settings(campaigns_dir=tmp_path)
+    bank = open_bank(settings)
+    bank.add([PITCH], "camp_0000000000000001", "bot")
+    bank.save(templates_file(settings))
+    reader = MessageReader.load(settings)
+    templates_file(settings).write_bytes(b"no bank")
+    for _ in range(2):
+        assert arrive(frame(PITCH), PLAN, reader).columns.measures[0, m.TEMPLATE] == 1000
+    assert caplog.text.count("the templates read before stay in use") == 1
