@@ -75,10 +75,10 @@ class Membership(NamedTuple):
 class Arrival(NamedTuple):
     """One message to be looked at: its campaign is known, or it could be one's, or it has contacts."""
 
+    account_id: str
     row: int
     leader: int
     sender: int
-    account_id: str
     ts: int
     now: int
     """The newest event time up to here."""
@@ -127,12 +127,13 @@ def arrivals(batch: Sent, matches: Matches, now: int, chosen: Wanted) -> list[Ar
     contacts = _by_row(batch.contacts)
     columns: list[NDArray[Any]] = [
         *(rows, matches.leaders[rows], batch.senders[rows]),
-        *(batch.account_ids.gather(rows).to_numpy(), batch.ts[rows], clock[rows], batch.languages[rows]),
+        *(batch.ts[rows], clock[rows], batch.languages[rows]),
         *(matches.senders[rows], matches.senders_1h[rows], matches.closeness[rows], chosen.new[rows]),
     ]
+    ids = TextColumn.at(batch.account_ids, rows).strings()
     return [
-        Arrival._make((*values, *texts.get(values[0], _UNREAD), contacts.get(values[0], [])))
-        for values in zip(*(column.tolist() for column in columns), strict=True)
+        Arrival._make((account_id, *values, *texts.get(values[0], _UNREAD), contacts.get(values[0], [])))
+        for account_id, *values in zip(ids, *(column.tolist() for column in columns), strict=True)
     ]
 
 
@@ -142,10 +143,10 @@ _UNREAD: Final = ("", "", 0, np.zeros(COMPONENTS, np.uint32))
 def _read(texts: TextColumn, rows: NDArray[np.int64]) -> list[tuple[str, str, int, NDArray[np.uint32]]]:
     if len(rows) == 0:
         return []
-    raw = texts.series().gather(rows)
-    normal = normalise(TextColumn.of(raw)).full
+    raw = TextColumn.at(texts.series(), rows)
+    normal = normalise(raw).full
     signatures = sign(normal)
-    return list(zip(raw.to_list(), normal.strings(), signatures.words.tolist(), list(signatures.values), strict=True))
+    return list(zip(raw.strings(), normal.strings(), signatures.words.tolist(), list(signatures.values), strict=True))
 
 
 def _by_row(contacts: Contacts) -> dict[int, list[tuple[int, str, bool]]]:

@@ -17,12 +17,13 @@ import numpy as np
 
 from detector.campaigns.allowed import Allowed, AllowList, signed
 from detector.campaigns.batch import Membership, arrivals, wanted
-from detector.campaigns.evidence import WINDOW_MS, is_campaign, is_judged_benign, is_slow
+from detector.campaigns.evidence import WINDOW_MS, is_campaign, is_slow, is_trusted
 from detector.campaigns.log import Log, restore, snapshot
 from detector.campaigns.recent import Recent
 from detector.campaigns.record import BENIGN, CLOSED_MS, HOUR_MS, Record
 from detector.campaigns.shared import SharedContacts, is_shared
 from detector.contract.campaigns import Campaign, campaign_id, campaign_number
+from features.text.column import TextColumn
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -70,6 +71,8 @@ class Campaigns:
         self._log.observed(batch, matches, chosen.read)
         said = Membership(np.zeros(len(batch.ts), np.uint64), np.zeros(len(batch.ts), np.int32))
         for arrival in arrivals(batch, matches, self.now, chosen):
+            if arrival.leader not in self._of_leader and not arrival.is_new and not arrival.contacts:
+                continue  # its campaign went since the batch began: in a batch of its own nobody would look at it
             self._tick(arrival.now)
             record = self._of_leader.get(arrival.leader)
             if record is not None:
@@ -80,7 +83,7 @@ class Campaigns:
             if record is not None:
                 said.campaigns[arrival.row], said.members[arrival.row] = record.number, record.count
         alone = np.flatnonzero((matches.leaders != 0) & (said.campaigns == 0))
-        ids = batch.account_ids.gather(alone)
+        ids = TextColumn.at(batch.account_ids, alone).strings()
         self.recent.append(matches.leaders[alone], batch.senders[alone], batch.ts[alone], ids)
         self.now = int(batch.ts.max(initial=self.now))
         return said
@@ -113,7 +116,7 @@ class Campaigns:
 
     def updated(self) -> tuple[Campaign, ...]:
         """Return the campaigns that changed since this was last asked, in the order they were first seen."""
-        for record in self.records.values():
+        for record in self.records.values() if self.judged else ():
             if not self.judged.keys().isdisjoint(record.members):
                 self.untold[record.number] = None
         changed = sorted((self.records[number] for number in self.untold), key=lambda r: (r.first_ms, r.number))
@@ -172,7 +175,7 @@ class Campaigns:
             elif now - record.last_ms > CLOSED_MS and not record.closed and not record.merged_into:
                 record.closed = True
                 self.untold[record.number] = None
-            elif record.label is None and is_slow(record) and is_judged_benign(record, self._mix(record)):
+            elif record.label is None and is_slow(record) and is_trusted(record, self._mix(record)):
                 self._learn(record)
 
     def _learn(self, record: Record) -> None:
@@ -207,7 +210,7 @@ class Campaigns:
         alone = (matches.leaders[: arrival.row] != 0) & (said.campaigns[: arrival.row] == 0)
         rows = np.flatnonzero(alone & (matches.leaders[: arrival.row] == np.uint64(arrival.leader)))
         before = self.recent.find(arrival.leader, int(np.count_nonzero(alone)))
-        ids = batch.account_ids.gather(rows).to_list()
+        ids = TextColumn.at(batch.account_ids, rows).strings()
         before += zip(batch.senders[rows].tolist(), batch.ts[rows].tolist(), ids, strict=True)
         return [each for each in before if abs(each[1] - arrival.ts) <= WINDOW_MS]
 

@@ -26,10 +26,10 @@ SLOW: Final = ((0.7, 7), (0.9, 5))
 FAST_SENDERS, FAST_WORDS = 5, 5
 """Senders within an hour."""
 
-BENIGN_MEMBERS: Final = 20
-BENIGN_AGE_MS: Final = 7 * 86_400_000
-BENIGN_SHARE: Final = 0.95
+BENIGN_MEMBERS: Final = 50
+BENIGN_AGE_MS: Final = 14 * 86_400_000
 BENIGN_PEAK_SHARE: Final = 0.2
+SUSPECTS_SHARE: Final = 0.05
 
 
 def is_campaign(senders: int, senders_1h: int, words: int, closeness: float) -> bool:
@@ -50,7 +50,7 @@ def is_slow(record: Record) -> bool:
     )
 
 
-def is_judged_benign(record: Record, verdicts: Mapping[int, int]) -> bool:
-    """Tell whether a campaign's members, counted by their last verdict, are known and allowed, nearly all of them."""
-    judged = sum(verdicts.values())
-    return judged >= BENIGN_SHARE * record.count and verdicts.get(Verdict.ALLOW, 0) >= BENIGN_SHARE * judged
+def is_trusted(record: Record, verdicts: Mapping[int, int]) -> bool:
+    """Tell whether nearly all members, counted by their last verdict, are allowed; those without one are as well."""
+    suspects = sum(count for verdict, count in verdicts.items() if verdict > Verdict.ALLOW)
+    return suspects <= SUSPECTS_SHARE * record.count

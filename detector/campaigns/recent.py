@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import polars as pl
 
 from features.text.column import TextColumn
 
@@ -26,7 +25,7 @@ class Recent:
         self._ids = np.empty(capacity, object)
 
     def append(
-        self, leaders: NDArray[np.uint64], senders: NDArray[np.uint64], ts: NDArray[np.int64], ids: pl.Series
+        self, leaders: NDArray[np.uint64], senders: NDArray[np.uint64], ts: NDArray[np.int64], ids: list[str]
     ) -> None:
         """Keep k messages in the place of the oldest."""
         count = min(len(leaders), self._capacity)
@@ -34,7 +33,7 @@ class Recent:
             return
         places = (self._total + len(leaders) - count + np.arange(count)) % self._capacity
         self._leaders[places], self._senders[places] = leaders[-count:], senders[-count:]
-        self._ts[places], self._ids[places] = ts[-count:], ids.tail(count).to_list()
+        self._ts[places], self._ids[places] = ts[-count:], ids[-count:]
         self._total += len(leaders)
 
     def find(self, leader: int, coming: int) -> list[tuple[int, int, str]]:
@@ -51,7 +50,7 @@ class Recent:
         """Copy the messages, oldest first, into arrays that never change."""
         held = min(self._total, self._capacity)
         order = (self._total - held + np.arange(held)) % self._capacity
-        ids = TextColumn.of(pl.Series(self._ids[order].tolist(), dtype=pl.String))
+        ids = TextColumn.of(self._ids[order].tolist())
         return {
             "recent_total": np.array([self._total]),
             "recent_leaders": self._leaders[order],
@@ -63,6 +62,6 @@ class Recent:
 
     def restore(self, state: dict[str, NDArray[Any]]) -> None:
         """Go on from a snapshot."""
-        ids = TextColumn(state["recent_ids"], state["recent_ids_offsets"]).series()
+        ids = TextColumn(state["recent_ids"], state["recent_ids_offsets"]).strings()
         self._leaders[:], self._total = 0, int(state["recent_total"][0]) - len(ids)
         self.append(state["recent_leaders"], state["recent_senders"], state["recent_ts"], ids)

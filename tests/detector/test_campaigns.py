@@ -43,7 +43,9 @@ class Stream:
         return self.campaigns.observe(batch, matches)
 
     def judge(self, verdict, *accounts):
-        self.campaigns.tell_verdicts(keys(pl.Series(accounts)), np.full(len(accounts), verdict, np.int8))
+        self.campaigns.tell_verdicts(
+            keys(pl.Series(accounts, dtype=pl.String)), np.full(len(accounts), verdict, np.int8)
+        )
 
     def updated(self):
         told = self.campaigns.updated()
@@ -78,7 +80,7 @@ def streams(draw):
 
 
 @given(streams(), st.sampled_from([1, 2, 100]), st.sampled_from([4, 1000]))
-@settings(max_examples=40)
+@settings(max_examples=60)
 def test_neither_answers_nor_state_depend_on_where_batches_end(stream, capacity, members_max):
     rows, batches = stream
     whole, parts = (Stream(capacity=capacity, members_max=members_max) for _ in range(2))
@@ -90,7 +92,7 @@ def test_neither_answers_nor_state_depend_on_where_batches_end(stream, capacity,
 
 
 @given(streams(), st.data())
-@settings(max_examples=40)
+@settings(max_examples=60)
 def test_what_was_told_leads_to_the_same_state(stream, data):
     rows, batches = stream
     told, other = Stream(), Campaigns()
@@ -207,19 +209,31 @@ def test_the_last_verdicts_of_members_are_told():
     assert stream.updated() == ()
 
 
-def test_what_allowed_accounts_say_for_a_week_is_learned_and_written_to_a_file(tmp_path):
+def crowd_over_weeks(suspects):
+    """Let sixty accounts say the same over thirty days; some of them are reviewed."""
     stream = Stream()
-    for i in range(30):
+    for i in range(60):
         stream.send([(f"p{i}", CHAT, START + i * 12 * HOUR)])
-        stream.judge(Verdict.ALLOW, *(f"p{j}" for j in range(i + 1)))
+        stream.judge(Verdict.REVIEW, *(f"p{j}" for j in range(min(i, suspects))))
+    return stream
+
+
+def test_what_trusted_accounts_say_for_weeks_is_learned_and_written_to_a_file(tmp_path):
+    stream = crowd_over_weeks(suspects=2)
     assert stream.updated()[0].label == "benign"
     (learned,) = stream.campaigns.learned()
     assert stream.campaigns.learned() == ()
     assert learned.source == "learned"
     add_allowed(tmp_path / "allowed.jsonl", [learned])
     assert read_allowed(tmp_path / "allowed.jsonl") == (learned,)
-    assert stream.send([("p1", CHAT, START + 16 * DAY)]).campaigns.tolist() == [0]
+    assert stream.send([("p1", CHAT, START + 31 * DAY)]).campaigns.tolist() == [0]
     assert not Stream(allowed=read_allowed(tmp_path / "allowed.jsonl")).send(crowd(CHAT, 9)).campaigns.any()
+
+
+def test_what_suspects_say_is_not_learned():
+    stream = crowd_over_weeks(suspects=10)
+    assert stream.updated()[0].label is None
+    assert stream.campaigns.learned() == ()
 
 
 def test_the_file_wins_over_what_was_learned(tmp_path):
