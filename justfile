@@ -25,6 +25,7 @@ run *ARGS: setup
 
 # run the tests (arguments go to pytest)
 test *ARGS: setup
+    @{{ python }} -m detector.compiling
     @uv run --frozen pytest "$@"
 
 # check style, types and which package imports which

@@ -6,76 +6,25 @@ allow-list. A running stream takes both up when they change.
 
 from __future__ import annotations
 
-from enum import StrEnum
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
+from detector.campaign_files import Label, allowed_file, templates_file
 from detector.campaigns import Allowed, add_allowed, read_allowed
 from detector.campaigns.allowed import write_allowed
 from detector.contract.errors import GillnetError, UsageError
-from models.bank import TemplateBank, read_labels, stamp
+from models.bank import TemplateBank, read_labels
 from models.encoder import StaticEncoder
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from pathlib import Path
 
     from detector.settings import Settings
     from detector.sql import Lake
 
-TEMPLATES_FILE: Final = "templates.safetensors"
-ALLOWED_FILE: Final = "allowed.jsonl"
-
 _LATEST: Final = """
 SELECT * EXCLUDE (date) FROM campaigns
 QUALIFY row_number() OVER (PARTITION BY campaign_id ORDER BY updated_at DESC, messages DESC) = 1
 """.strip()
-
-
-class Said(NamedTuple):
-    """What analysts say of campaigns."""
-
-    allowed: tuple[Allowed, ...]
-    labels: dict[str, str]
-    """By the ids of campaigns."""
-
-
-class AnalystFiles:
-    """The files of a running stream, read again when they change."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._allowed, self._templates = allowed_file(settings), templates_file(settings)
-        self._stamps: tuple[object, ...] | None = None
-
-    def changed(self) -> Said | None:
-        """Read what is said, unless that was read before; UsageError if a file cannot be read, once."""
-        stamps = (stamp(self._allowed), stamp(self._templates))
-        if stamps == self._stamps:
-            return None
-        self._stamps = stamps
-        entries = read_allowed(self._allowed)
-        benign = {entry.campaign_id: str(Label.BENIGN) for entry in entries if entry.campaign_id and entry.allowed}
-        return Said(entries, read_labels(self._templates) | benign)
-
-    def learn(self, entries: Iterable[Allowed]) -> None:
-        """Add what was learned to the allow-list."""
-        add_allowed(self._allowed, entries)
-
-
-class Label(StrEnum):
-    """What a campaign may be called."""
-
-    BOT = "bot"
-    BENIGN = "benign"
-
-
-def templates_file(settings: Settings) -> Path:
-    """Say where the bank of known templates is."""
-    return settings.campaigns_dir / TEMPLATES_FILE
-
-
-def allowed_file(settings: Settings) -> Path:
-    """Say where the allow-list is."""
-    return settings.campaigns_dir / ALLOWED_FILE
 
 
 def open_bank(settings: Settings) -> TemplateBank:

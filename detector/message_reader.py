@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from detector.campaign_labels import templates_file
+from detector.campaign_files import templates_file
 from detector.contract.errors import UsageError
 from features import messages as m
 from features.columns import TARGET

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from detector.contract.jit import CACHE_DIR
+from detector.contract.kernel_cache import CACHE_DIR
 from features.plan import Plan, compile_plan
 
 if TYPE_CHECKING:

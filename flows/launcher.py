@@ -16,6 +16,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from detector.compiling import compile_kernels, is_compiled
 from detector.contract.errors import GillnetError, UsageError
 from detector.settings import Settings
 from flows import lake_sink, metrics_endpoint
@@ -107,6 +108,9 @@ class Launcher:
             stack.callback(endpoint.stop)
             partitions = topics[self._settings.events_topic]
             self._tell(Started(self._settings, endpoint.url, partitions))
+            if not is_compiled():
+                _log.warning("compiling kernels, once on this machine; that takes a minute or two")
+                compile_kernels()
             plan = self._plan(deployment, partitions)
             if self._options.backfill:
                 self._backfill(plan, endpoint, lock)

@@ -13,7 +13,7 @@ import polars as pl
 from bytewax.operators import StatefulBatchLogic
 from numpy.typing import NDArray
 
-from detector.campaign_labels import AnalystFiles
+from detector.campaign_files import AnalystFiles
 from detector.contract.decisions import Decision
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard

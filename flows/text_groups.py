@@ -15,7 +15,7 @@ import numpy as np
 import polars as pl
 from bytewax.operators import StatefulBatchLogic
 
-from detector.campaign_labels import AnalystFiles
+from detector.campaign_files import AnalystFiles
 from detector.contract.decisions import Decision, Verdict
 from detector.contract.errors import UsageError
 from detector.contract.times import DAY_MS

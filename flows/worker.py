@@ -17,7 +17,7 @@ import msgspec
 from bytewax.recovery import RecoveryConfig
 from bytewax.testing import cluster_main
 
-from detector.campaign_labels import AnalystFiles
+from detector.campaign_files import AnalystFiles
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.engine import AccountShard

@@ -7,7 +7,8 @@ from typing import Annotated, Final
 
 import typer
 
-from detector.campaign_labels import open_bank, templates_file
+from detector.campaign_files import templates_file
+from detector.campaign_labels import open_bank
 from detector.cli.console import OUT, print_json
 from detector.contract.errors import UsageError
 from detector.settings import load_settings

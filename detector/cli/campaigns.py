@@ -11,7 +11,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from detector.campaign_labels import Label, campaign_in, campaigns_in, label_campaign
+from detector.campaign_files import Label
+from detector.campaign_labels import campaign_in, campaigns_in, label_campaign
 from detector.cli.console import OUT, print_json
 from detector.contract.campaigns import Status
 from detector.printable import printable

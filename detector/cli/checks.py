@@ -13,8 +13,9 @@ from typing import Final
 
 import polars as pl
 
+from detector.compiling import is_compiled
 from detector.contract.errors import GillnetError
-from detector.contract.jit import CACHE_DIR
+from detector.contract.kernel_cache import CACHE_DIR
 from detector.files import limits_from
 from detector.lake.tables import TABLES
 from detector.policy import policy_from
@@ -87,10 +88,15 @@ def _model(settings: Settings) -> Iterator[Finding]:
 
 
 def _kernels() -> Finding:
-    if any(CACHE_DIR.rglob("*.nbi")):
+    if is_compiled():
         return Finding("kernels", Level.OK, "compiled")
     if os.access(_nearest(CACHE_DIR), os.W_OK):
-        return Finding("kernels", Level.WARN, "not compiled yet", "the first events wait while they compile, once")
+        return Finding(
+            "kernels",
+            Level.WARN,
+            "not compiled yet",
+            "the first start compiles them, once; or compile them now: python -m detector.compiling",
+        )
     advice = "set NUMBA_CACHE_DIR to a folder that can be written, or every start compiles them again"
     return Finding("kernels", Level.WARN, f"cannot be kept: {CACHE_DIR} cannot be written", advice)
 

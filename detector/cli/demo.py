@@ -21,12 +21,11 @@ import typer
 
 from detector.cli.console import ERR, OUT, print_json
 from detector.cli.demo_summary import Seen, as_json, decision_line, lines
+from detector.compiling import compile_kernels, is_compiled
 from detector.contract import decisions
 from detector.contract.errors import UsageError
-from detector.contract.jit import CACHE_DIR
 from detector.settings import Settings, load_settings
 from detector.simulator import SimEvent, Simulation, load_scenario
-from detector.warm import warm
 from flows.broker import EmbeddedBroker
 from flows.follow import Follower, Progress
 from flows.launcher import Launcher, RunOptions, Started
@@ -71,9 +70,9 @@ def demo(
     """
     signal.signal(signal.SIGTERM, _interrupt)
     _empty(dir_)
-    if not any(CACHE_DIR.rglob("*.nbi")):
-        _say("kernels    compiling, once on this machine …", quiet=json)
-        warm()
+    if not is_compiled():
+        _say("kernels    compiling, once on this machine; that takes a minute or two …", quiet=json)
+        compile_kernels()
     with ExitStack() as stack:
         settings = _settings(stack.enter_context(EmbeddedBroker()), dir_)
         _say(f"broker     embedded, at {settings.bootstrap_servers}", quiet=json)

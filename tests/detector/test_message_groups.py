@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.campaign_labels import open_bank, templates_file
+from detector.campaign_files import templates_file
+from detector.campaign_labels import open_bank
 from detector.contract.errors import UsageError
 from detector.contract.events import EVENT_SCHEMA
 from detector.message_groups import MessageGroups

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from detector.contract.jit import cache_dir, inlined, kernel
+from detector.contract.jit import inlined, kernel
+from detector.contract.kernel_cache import cache_dir
 from features.intrinsics import ones, prefetch, trailing_zeros
 
 

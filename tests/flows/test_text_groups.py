@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import polars as pl
 import pytest
 
-from detector.campaign_labels import AnalystFiles, allowed_file
+from detector.campaign_files import AnalystFiles, allowed_file
 from detector.campaigns import Allowed, add_allowed
 from detector.contract.events import EVENT_SCHEMA
 from detector.message_groups import MessageGroups
