@@ -16,6 +16,9 @@ from detector.contract.events import EVENT_SCHEMA
 from detector.printable import printable
 from detector.sql import Lake
 from features import catalogue
+from features.aggregates import Ratio
+from features.messages import CAMPAIGN, COPIES, SENDERS, SENDERS_1H
+from features.rhythms import Latest
 from features.sharing import KINDS
 
 EVENTS_MAX: Final = 100_000
@@ -36,6 +39,8 @@ WITH keys AS (
     {kind: 'text', value: CASE WHEN length(text) >= $2 THEN text END}
   ], recursive := true)
   FROM events
+  UNION ALL SELECT account_id, 'contact', value FROM contacts WHERE kind <> 'hint'
+  UNION ALL SELECT account_id, 'campaign', campaign_id FROM scores
 ), mine AS (
   SELECT DISTINCT kind, value FROM keys WHERE account_id = $1 AND value IS NOT NULL
 ), shared AS (
@@ -55,8 +60,15 @@ _ABOUT: Final = f"""
 SELECT * EXCLUDE (date) FROM events WHERE account_id = $1 OR target_id = $1
 ORDER BY arrived_at DESC, "offset" DESC, ts DESC LIMIT {EVENTS_MAX}
 """  # noqa: S608  a constant
-_SHARED: Final = tuple(f.name for f in catalogue.DEFAULT.features if f.entity in KINDS)
-"""Features of entities that accounts share."""
+_OTHERS: Final = (COPIES, SENDERS, SENDERS_1H, CAMPAIGN)
+_SHARED: Final = tuple(
+    f.name
+    for f in catalogue.DEFAULT.features
+    if f.entity in KINDS
+    or (isinstance(f.aggregate, Latest) and f.aggregate.name == "message" and f.aggregate.part in _OTHERS)
+    or (isinstance(f.aggregate, Ratio) and f.aggregate.part == "copied")
+)
+"""Features of what accounts share, texts among it."""
 
 _POPULATION: Final = """
 SELECT * EXCLUDE (event_id, ts, date) FROM vectors WHERE account_id <> ?
@@ -156,7 +168,7 @@ def _of(lake: Lake, table: str, account_id: str, order: str, limit: int = 1000) 
 
 
 def _standing(lake: Lake, account_id: str, events: pl.DataFrame, decisions: list[dict[str, Any]]) -> Standing:
-    scores = _of(lake, "scores", account_id, "ts DESC", limit=1)
+    scores = _of(lake, "scores", account_id, "ts DESC")
     labels = _of(lake, "labels", account_id, "labelled_at DESC NULLS LAST", limit=1)
     query = "SELECT count(DISTINCT account_id) AS n FROM events WHERE target_id = ? AND type IN ('report', 'block')"
     reported_by = lake.rows(query, (account_id,))[0]["n"]
@@ -176,7 +188,7 @@ def _standing(lake: Lake, account_id: str, events: pl.DataFrame, decisions: list
         last_seen=times.max() if events.height else None,  # type: ignore[arg-type]  # as above
         events=int((events["outcome"].fill_null("") != "duplicate").sum()),
         label=labels[0]["label"] if labels else None,
-        campaign_id=decisions[0]["campaign_id"] if decisions else None,
+        campaign_id=next((row["campaign_id"] for row in [*scores, *decisions] if row["campaign_id"]), None),
         reported_by=reported_by,
     )
 

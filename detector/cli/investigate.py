@@ -30,7 +30,14 @@ TEXT_CHARACTERS: Final = 60
 MEASURES_SHOWN: Final = 12
 
 _DETAILS: Final = ("target_id", "direction", "reason", "device_id", "ip", "country", "photo_hash", "amount", "text")
-_SHARED: Final = {"device_id": "device", "ip": "ip", "photo_hash": "photo", "text": "text"}
+_SHARED: Final = {
+    "device_id": "device",
+    "ip": "ip",
+    "photo_hash": "photo",
+    "text": "text",
+    "contact": "contact",
+    "campaign": "campaign",
+}
 _SHORT: Final = {"target_id": "to", "device_id": "device", "photo_hash": "photo"}
 
 
@@ -44,7 +51,8 @@ def investigate(
     """Show why an account was judged as it was.
 
     Decisions with their reasons, what the account did, its features against the population's, and accounts
-    that share a device, an address, a photo or a text with it. An account the lake does not know exits 1.
+    that share a device, an address, a photo, a text, a contact or a campaign with it. An account the lake does not
+    know exits 1.
     """
     case = gather(Lake(load_settings(lake_dir=lake_dir).lake_dir), account, events, links)
     if json:
@@ -112,7 +120,7 @@ def _measure_cells(measure: Measure) -> tuple[str, ...]:
 def _print_links(case: Case) -> None:
     _head(f"Linked accounts ({case.linked_total}), closest first")
     if not case.linked_total:
-        _say("  none shares a device, an address, a photo or a longer text")
+        _say("  none shares a device, an address, a photo, a longer text, a contact or a campaign")
     for link in case.linked:
         shared = ", ".join(f"{count} {_SHARED[kind]}{'s' * (count > 1)}" for kind, count in link.shared.items())
         _say(f"  {link.account_id}  {link.verdict}  shares {shared}")

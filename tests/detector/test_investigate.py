@@ -58,6 +58,17 @@ def lake_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer = LakeWriter(folder / "lake", "w0")
     writer.add("events", events.with_columns(outcome=pl.lit("processed"), offset=pl.int_range(events.height)))
     writer.add("vectors", replay.vectors(events))
+    told = [{"account_id": name, "kind": "messenger", "value": "telegram:coin", "ts": NOON} for name in (BOT, "pusher")]
+    writer.add("contacts", pl.DataFrame(told))
+    member = {
+        "event_id": "m",
+        "ts": NOON,
+        "score": 0.97,
+        "verdict": "block",
+        "model_version": "m1",
+        "campaign_id": "camp_00000000000000aa",
+    }
+    writer.add("scores", pl.DataFrame([member | {"account_id": name} for name in (BOT, "member")]))
     writer.add("decisions", decisions_frame([decision(BOT), decision("twin")]))
     writer.add("labels", pl.DataFrame({"account_id": [BOT], "label": [1], "labelled_at": [NOON]}))
     writer.stage(1)
@@ -69,6 +80,7 @@ def test_an_account_stands_where_its_latest_decision_put_it(lake_dir: Path):
     standing = investigate(Lake(lake_dir), BOT).standing
     assert (standing.verdict, standing.score, standing.model_version) == ("block", 0.97, "m1")
     assert (standing.events, standing.label, standing.reported_by) == (12, 1, 2)
+    assert standing.campaign_id == "camp_00000000000000aa"
 
 
 def test_decisions_come_with_their_reasons(lake_dir: Path):
@@ -103,6 +115,8 @@ def test_who_shares_more_and_rarer_things_is_closer(lake_dir: Path):
     case = investigate(Lake(lake_dir), BOT)
     assert [(link.account_id, link.verdict, link.shared) for link in case.linked] == [
         ("twin", "block", {"device_id": 1, "text": 1}),
+        ("member", "allow", {"campaign": 1}),
+        ("pusher", "allow", {"contact": 1}),
         ("neighbour", "allow", {"ip": 1}),
         ("neighbour2", "allow", {"ip": 1}),
     ]
@@ -148,7 +162,7 @@ def test_the_command_speaks_json(lake_dir: Path, capsys: pytest.CaptureFixture[s
     assert gillnet(BOT, "--lake-dir", str(lake_dir), "--json") == 0
     case = json.loads(capsys.readouterr().out)
     assert case["standing"]["first_seen"] == "2026-01-05T12:00:00Z"
-    assert case["linked_total"] == 3
+    assert case["linked_total"] == 5
 
 
 def test_the_command_fails_on_an_unknown_account_in_one_line(lake_dir: Path, capsys: pytest.CaptureFixture[str]):
