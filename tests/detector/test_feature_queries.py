@@ -16,6 +16,8 @@ from detector.contract.decode import decode
 from detector.engine import AccountShard
 from detector.files import limits_from
 from detector.lake import LakeWriter
+from detector.message_groups import MessageGroups
+from detector.message_reader import shipped_reader
 from detector.policy import Policy
 from detector.settings import Settings
 from detector.shard_batch import whole
@@ -111,7 +113,8 @@ def write_lake(folder: Path) -> None:
     """Write what the engine makes of the stream, as `gillnet run` does from a topic with one partition."""
     plan = specialise(DEFAULT).plan
     policy = Policy(thresholds=(0.3, 0.5, 0.7, 0.9), durations_ms=(HOUR,) * 4, events_min=2, shadow=False)
-    intake, shard = Intake(plan, HOUR), AccountShard(DEFAULT, Nobody(), policy, HOUR, vectors_share=1.0)
+    intake = Intake(plan, HOUR, shipped_reader(), MessageGroups())
+    shard = AccountShard(DEFAULT, Nobody(), policy, HOUR, vectors_share=1.0)
     writer, made = LakeWriter(folder, "w0"), lines()
     for seq, start in enumerate(range(0, len(made), BATCH), start=1):
         decoded = decode(made[start : start + BATCH], limits_from(Settings()), 2**42)
