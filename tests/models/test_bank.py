@@ -9,7 +9,7 @@ from features.text.fold import normalise
 from features.text.signatures import sign
 from models.bank import TemplateBank
 from models.encoder import StaticEncoder
-from models.nearest import CHOSEN, Nearest, keep_best
+from models.nearest import Nearest
 
 SPAM = "hey handsome, i am new here and feel lonely, write me on telegram @sweet_olga please"
 COPY = "H3y h@ndsome!! i am new here and feel lonely... write me on telegram @anna_77 please 😍"
@@ -136,10 +136,11 @@ def test_the_nearest_is_the_nearest_when_the_first_dimensions_tell_most():
     assert cosines == pytest.approx(every[np.arange(500), which], abs=1e-5)
 
 
-def test_the_best_of_all_blocks_are_kept_in_order():
-    scores = np.random.default_rng(2).normal(size=(20, 900)).astype(np.float32)
-    best, which = np.full((20, CHOSEN), -np.inf, np.float32), np.zeros((20, CHOSEN), np.int32)
-    for first in (0, 300, 600):
-        keep_best(np.ascontiguousarray(scores[:, first : first + 300]), first, best, which)
-    assert best.tolist() == np.sort(scores, axis=1)[:, ::-1][:, :CHOSEN].tolist()
-    assert np.take_along_axis(scores, which.astype(np.int64), axis=1).tolist() == best.tolist()
+@pytest.mark.parametrize("count", [1, 255, 256, 257, 700])
+def test_a_known_vector_is_its_own_nearest_however_many_there_are(count):
+    rng = np.random.default_rng(count)
+    known = rng.normal(size=(count, 128)).astype(np.float32)
+    known /= np.linalg.norm(known, axis=1)[:, None]
+    cosines, which = Nearest(known).find(known)
+    assert which.tolist() == list(range(count))
+    assert cosines == pytest.approx(np.ones(count))
