@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import numpy as np
 import polars as pl
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from models.model import Model
 
 POINTS_AFTER: Final = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 """After how many events of an account a vector is taken for training, besides its last."""
@@ -55,9 +54,9 @@ class Recipe:
     synthetic: bool = False
     options: Options = field(default_factory=Options)
 
-    def columns(self) -> list[int]:
-        """Return which columns of a vector the patterns name; UsageError for one that names none."""
-        names = self.catalogue.names
+    def columns(self, names: tuple[str, ...] | None = None) -> list[int]:
+        """Return which names (the catalogue's by default) the patterns fit; UsageError for one that fits none."""
+        names = names or self.catalogue.names
         if not self.features:
             return list(range(len(names)))
         idle = [p for p in self.features if not any(fnmatchcase(n, p) for n in names)]
@@ -76,19 +75,28 @@ class History:
     ids: pl.DataFrame
     accounts: Accounts
     points: Points
+    until_ms: NDArray[np.int64]
+    """When each account was labelled: what it did after that may be the label's doing, and teaches nothing."""
     summary: dict[str, Any]
 
 
 def collect(events: Events, labels: pl.DataFrame, recipe: Recipe) -> History:
-    """Replay events and keep the vectors of labelled accounts at chosen points and at their end."""
+    """Replay events and keep the vectors of labelled accounts at chosen points and at their end.
+
+    Their end is when they were labelled, where labels say so (``labelled_at``).
+    """
     ids = labels.select("account_id").unique().sort("account_id")
+    until_ms = _labelled_ms(labels, ids)
     taken, accounts, times, totals = _Taken(len(ids), recipe), [], [], _Totals()
-    for rows in _labelled(events, ids, recipe, totals):
+    for rows in _labelled(events, ids, recipe, totals, until_ms):
         taken.add(rows)
         accounts.append(rows.account)
         times.append(rows.ts)
     if not accounts or not sum(map(len, accounts)):
-        raise UsageError("expected events of labelled accounts, got none; check that the ids match the events'")
+        raise UsageError(
+            "expected events of labelled accounts, got none; check that the ids match the events', and that "
+            "labelled_at is not older than all of them"
+        )
     account, ts = np.concatenate(accounts), np.concatenate(times)
     seen = np.unique(account)
     points = taken.points(seen)
@@ -101,19 +109,38 @@ def collect(events: Events, labels: pl.DataFrame, recipe: Recipe) -> History:
         "points_after": list(recipe.points_after),
         "data_sha256": _fingerprint(points, found),
     }
-    return History(ids[seen], found, points, summary)
+    return History(ids[seen], found, points, until_ms[seen], summary)
 
 
-def score_history(events: Events, ids: pl.DataFrame, model: Model, recipe: Recipe) -> Trace:
-    """Replay events and score every one of the accounts in ``ids``."""
-    missing = sorted(set(model.feature_names) - set(recipe.catalogue.names))
+def _labelled_ms(labels: pl.DataFrame, ids: pl.DataFrame) -> NDArray[np.int64]:
+    known = labels.select("account_id", "labelled_at").unique("account_id", keep="last", maintain_order=True)
+    times = ids.join(known, on="account_id", maintain_order="left")["labelled_at"]
+    return times.fill_null(np.iinfo(np.int64).max).to_numpy()
+
+
+class Judge(Protocol):
+    """What scores the vectors of accounts: a model, or one model for each fold of them."""
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns it reads, in their order."""
+
+    def judge(self, vectors: NDArray[np.float64], account: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return scores, shape (n,), of vectors of shape (n, F), each of the account of that number."""
+
+
+def score_history(
+    events: Events, ids: pl.DataFrame, judge: Judge, recipe: Recipe, until_ms: NDArray[np.int64] | None = None
+) -> Trace:
+    """Replay events and score every one of the accounts in ``ids``, up to a time of each where it is given."""
+    missing = sorted(set(judge.feature_names) - set(recipe.catalogue.names))
     if missing:
-        raise UsageError(f"model {model.version} reads features unknown here: {', '.join(missing)}; train it again")
-    columns = [recipe.catalogue.names.index(name) for name in model.feature_names]
+        raise UsageError(f"the model reads features unknown here: {', '.join(missing)}; train it again")
+    columns = [recipe.catalogue.names.index(name) for name in judge.feature_names]
     parts = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
     parts += [
-        (rows.account, rows.nth, rows.ts, model.score(rows.vectors[:, columns]))
-        for rows in _labelled(events, ids, recipe, _Totals())
+        (rows.account, rows.nth, rows.ts, judge.judge(rows.vectors[:, columns], rows.account))
+        for rows in _labelled(events, ids, recipe, _Totals(), until_ms)
     ]
     account, nth, ts, score = (np.concatenate(column) for column in zip(*parts, strict=True))
     return Trace(account, nth, ts, score)
@@ -150,7 +177,9 @@ class _Rows:
     vectors: NDArray[np.float64]
 
 
-def _labelled(events: Events, ids: pl.DataFrame, recipe: Recipe, totals: _Totals) -> Iterator[_Rows]:
+def _labelled(
+    events: Events, ids: pl.DataFrame, recipe: Recipe, totals: _Totals, until_ms: NDArray[np.int64] | None
+) -> Iterator[_Rows]:
     """Replay all events, and give those of the accounts in ``ids``."""
     replay, counts = Replay(recipe.catalogue, recipe.lateness_ms, ttl_ms=recipe.ttl_ms), np.zeros(len(ids), np.int64)
     numbered = ids.with_row_index("account")
@@ -162,6 +191,8 @@ def _labelled(events: Events, ids: pl.DataFrame, recipe: Recipe, totals: _Totals
         ts = batch["ts"].to_numpy()
         totals.add(ts[kept])
         rows = np.flatnonzero(kept & (account < len(ids)))
+        if until_ms is not None:
+            rows = rows[ts[rows] <= until_ms[account[rows]]]
         account = account[rows]
         yield _Rows(account, _numbered(account, counts), ts[rows], vectors[rows])
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
 from detector.contract.errors import UsageError
-from detector.histories import History, Recipe, accounts_of, collect, score_history
+from detector.histories import accounts_of, collect, score_history
 from models import folder, plots
 from models.card import Results, write_card
 from models.folder import Manifest, Threshold, manifest_of, model_of
 from models.history import Accounts, Points, Trace
-from models.metrics import Metrics, measure
-from models.model import STEPS
-from models.split import Side, Split, split_accounts
+from models.metrics import Metrics, Ranking, measure, rank
+from models.model import STEPS, FoldModels
+from models.split import FOLDS, Side, Split, split_accounts
 from models.thresholds import choose_thresholds
 from models.training import Fitted, fit
 
@@ -25,7 +27,8 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from detector.histories import Events
+    from detector.histories import Events, History, Judge, Recipe
+    from detector.vector_table import VectorTable
     from models.model import Model
 
 
@@ -39,34 +42,50 @@ class Trained(msgspec.Struct, frozen=True, kw_only=True):
     accounts: dict[str, dict[str, int]]
     thresholds: dict[str, Threshold]
     test: Metrics
+    """Of all accounts, each judged by trees that never saw it."""
+    newer: Ranking
+    """Of the newer accounts, judged by trees that saw the older ones."""
 
 
 def train(events: Callable[[], Events], labels: pl.DataFrame, output: Path, recipe: Recipe) -> Trained:
-    """Train a model and write its folder; ``events`` is asked twice, for vectors and then for scores."""
-    columns = recipe.columns()
+    """Train a model on events and write its folder; they are asked for twice, for vectors and then for scores."""
+    names = recipe.catalogue.names
+    recipe.columns(names)
     history = collect(events(), labels, recipe)
-    split = split_accounts(history.accounts, recipe.options.seed)
-    names = tuple(recipe.catalogue.names[i] for i in columns)
+
+    def traced(judge: Judge) -> Trace:
+        return score_history(events(), history.ids, judge, recipe, history.until_ms)
+
+    return _train(history, names, traced, output, recipe)
+
+
+def train_on_vectors(table: VectorTable, labels: pl.DataFrame, output: Path, recipe: Recipe) -> Trained:
+    """Train a model on vectors that were made elsewhere and write its folder; every row is a point to judge at."""
+    chosen = tuple(table.names[i] for i in recipe.columns(table.names))
+    known = table.labelled(labels, chosen)
+    return _train(known.history, table.names, known.trace, output, replace(recipe, events_min=1))
+
+
+def _train(
+    history: History, all_names: tuple[str, ...], traced: Callable[[Judge], Trace], output: Path, recipe: Recipe
+) -> Trained:
+    """Train on vectors; thresholds and figures come from scores by trees that never saw the account they judge."""
+    columns = recipe.columns(all_names)
+    accounts, split = history.accounts, split_accounts(history.accounts, recipe.options.seed)
+    names = tuple(all_names[i] for i in columns)
     points = Points(
         np.ascontiguousarray(history.points.vectors[:, columns]), history.points.account, history.points.nth
     )
-    fitted = fit(points, history.accounts, split, names, recipe.options)
-    draft = _manifest(fitted, names, recipe, dict.fromkeys(STEPS, Threshold(1.0, 0.0)), history)
-    trace = score_history(events(), history.ids, model_of(draft, fitted.model_text), recipe)
-    highest = trace.highest(len(history.accounts), recipe.events_min)
-    humans = split.on(Side.VALIDATION) & ~history.accounts.is_bot
-    manifest = _manifest(fitted, names, recipe, choose_thresholds(highest[humans]), history)
-    tested = _on_side(history.accounts, trace, split, manifest.thresholds["review"].score, recipe.events_min)
+    fitted = fit(points, accounts, split, names, recipe.options)
+    described = partial(_manifest, fitted, names, all_names, recipe, history.summary)
+    draft = described(dict.fromkeys(STEPS, Threshold(1.0, 0.0)))
+    trace = traced(FoldModels(tuple(model_of(draft, text) for text in fitted.without_fold), split.fold))
+    highest = trace.highest(len(accounts), recipe.events_min)
+    manifest = described(choose_thresholds(highest[~accounts.is_bot]))
+    tested = measure(accounts, trace, manifest.thresholds["review"].score, recipe.events_min)
+    newer = _newer(points, accounts, split, model_of(draft, fitted.of_older))
     results = Results(
-        manifest,
-        fitted,
-        history.accounts,
-        split,
-        trace,
-        tested,
-        recipe.events_min,
-        recipe.synthetic,
-        recipe.options,
+        manifest, fitted, accounts, split, trace, tested, newer, recipe.events_min, recipe.synthetic, recipe.options
     )
     _save(output, results)
     return Trained(
@@ -74,9 +93,10 @@ def train(events: Callable[[], Events], labels: pl.DataFrame, output: Path, reci
         trees=fitted.rounds,
         features=len(names),
         split=split.method,
-        accounts=_sizes(history.accounts, split),
+        accounts=_sizes(accounts, split),
         thresholds=manifest.thresholds,
         test=tested,
+        newer=newer,
     )
 
 
@@ -94,22 +114,33 @@ def evaluate(
     return measure(accounts, trace, model.thresholds["review"] if threshold is None else threshold, recipe.events_min)
 
 
+def evaluate_vectors(table: VectorTable, labels: pl.DataFrame, model: Model, threshold: float | None = None) -> Metrics:
+    """Measure a model on labelled vectors that were made elsewhere."""
+    known = table.labelled(labels)
+    trace = known.trace(model)
+    cut = model.thresholds["review"] if threshold is None else threshold
+    return measure(known.history.accounts, trace, cut, events_min=1)
+
+
 def _manifest(
-    fitted: Fitted, names: tuple[str, ...], recipe: Recipe, thresholds: dict[str, Threshold], history: History
+    fitted: Fitted,
+    names: tuple[str, ...],
+    all_names: tuple[str, ...],
+    recipe: Recipe,
+    summary: dict[str, Any],
+    thresholds: dict[str, Threshold],
 ) -> Manifest:
     options = recipe.options
-    chosen = {"seed": options.seed, "rounds_max": options.rounds, "leaves": options.leaves}
-    training = history.summary | chosen | {"synthetic": recipe.synthetic}
-    return manifest_of(fitted.model_text, names, recipe.catalogue.names, fitted.calibration, thresholds, training)
+    chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
+    training = summary | chosen | {"synthetic": recipe.synthetic}
+    return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 
-def _on_side(accounts: Accounts, trace: Trace, split: Split, threshold: float, events_min: int) -> Metrics:
-    """Measure on the test side alone."""
-    chosen = np.flatnonzero(split.on(Side.TEST))
-    rows = np.isin(trace.account, chosen)
-    account = np.searchsorted(chosen, trace.account[rows])
-    tested = Trace(account, trace.nth[rows], trace.ts[rows], trace.score[rows])
-    return measure(accounts.at(chosen), tested, threshold, events_min)
+def _newer(points: Points, accounts: Accounts, split: Split, of_older: Model) -> Ranking:
+    """Rank the newer accounts, as they stand at their end, by trees that saw only the older."""
+    at_end = points.nth == accounts.events[points.account]
+    rows = np.flatnonzero(at_end & split.on(Side.NEWER)[points.account])
+    return rank(accounts.is_bot[points.account[rows]], of_older.score(points.vectors[rows]))
 
 
 def _sizes(accounts: Accounts, split: Split) -> dict[str, dict[str, int]]:
@@ -118,8 +149,7 @@ def _sizes(accounts: Accounts, split: Split) -> dict[str, dict[str, int]]:
 
 
 def _save(output: Path, results: Results) -> None:
-    chosen = results.split.on(Side.TEST)
-    scores = results.trace.final(len(results.accounts))[chosen]
+    scores = results.trace.final(len(results.accounts))
     cuts = {step: threshold.score for step, threshold in results.manifest.thresholds.items()}
-    pictures = plots.draw(results.accounts.is_bot[chosen], scores, cuts)
+    pictures = plots.draw(results.accounts.is_bot, scores, cuts)
     folder.save(output, results.manifest, results.fitted.model_text, write_card(results), pictures)

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 
 from models import metrics
 from models.folder import PLOTS
-from models.split import STRATIFIED, Side
+from models.split import BY_TIME, FOLDS, Side
 from models.thresholds import flagged_share
 
 if TYPE_CHECKING:
     from models.folder import Manifest
     from models.history import Accounts, Trace
-    from models.metrics import Metrics
+    from models.metrics import Metrics, Ranking
     from models.split import Split
     from models.training import Fitted, Options
 
@@ -43,6 +43,7 @@ class Results:
     split: Split
     trace: Trace
     tested: Metrics
+    newer: Ranking
     events_min: int
     synthetic: bool
     options: Options
@@ -79,31 +80,39 @@ def _data(results: Results) -> str:
         on = results.split.on(side)
         humans, bots = int((on & ~results.accounts.is_bot).sum()), int((on & results.accounts.is_bot).sum())
         rows.append([side.name.lower(), humans, bots, int(results.accounts.events[on].sum())])
-    if results.split.method == STRATIFIED:
-        how = (
-            "Sides were drawn at random with equal proportions of bots: by time, one side would have held fewer than "
-            "three accounts of a class. Figures are less strict than with a split by time."
-        )
-    else:
-        how = "Accounts are ordered by when they were first seen, campaigns by the mean of theirs: oldest to newest."
+    newer = (
+        "first seen last" if results.split.method == BY_TIME else "of one fold: by time there are too few of a class"
+    )
+    how = (
+        f"Accounts are shared out among {FOLDS} folds, campaigns whole; every figure and threshold below comes from "
+        "trees that never saw the account they judge. The model itself has seen all of them. Besides, the newer fifth "
+        f"of the accounts ({newer}) is judged by trees that saw the older ones."
+    )
     training = results.manifest.training
     return "\n\n".join(
         [
             "## Data",
             f"{training['labelled_accounts']:,} labelled accounts with events "
-            f"({training['labels_without_events']:,} labels without), {training['events']:,} events from "
-            f"{training['first_event']} to {training['last_event']}; {training['points']:,} vectors, taken after "
-            f"{_and(training['points_after'])} events of an account and after its last. Accounts count equally, "
-            "however many vectors they give.",
+            f"({training['labels_without_events']:,} labels without); {_points(training)}. Accounts count equally, "
+            "however many vectors they give; the last weighs as much as all before it.",
             f"{how} No account is on two sides, and no campaign (where labels name campaigns).",
             _table(["side", "humans", "bots", "events"], rows),
         ]
     )
 
 
+def _points(training: dict[str, Any]) -> str:
+    if "events" not in training:
+        return f"{training['points']:,} vectors from a table made elsewhere"
+    return (
+        f"{training['events']:,} events from {training['first_event']} to {training['last_event']}; "
+        f"{training['points']:,} vectors, taken after {_and(training['points_after'])} events of an account and after "
+        "its last, none later than its label (`labelled_at`)"
+    )
+
+
 def _quality(results: Results) -> str:
-    on = results.split.on(Side.TEST)
-    is_bot, scores = results.accounts.is_bot[on], results.trace.final(len(results.accounts))[on]
+    is_bot, scores = results.accounts.is_bot, results.trace.final(len(results.accounts))
     rng = np.random.default_rng(results.options.seed)
     rows: list[list[Any]] = []
     for name, metric in _INTERVALS.items():
@@ -120,41 +129,57 @@ def _quality(results: Results) -> str:
     pictures = " ".join(f"![{name}]({PLOTS}/{name}.png)" for name in ("precision_recall", "reliability", "scores"))
     return "\n\n".join(
         [
-            "## Quality on the test accounts",
+            "## Quality on accounts the trees never saw",
             "By the score after an account's last event; intervals are 95 % over resampled accounts.",
             _table(["measure", "value", "interval"], rows),
             f"As the stream judges: flagged once the score after any event, from the {results.events_min}th on, "
             f"reaches the review threshold {tested.threshold:.4f}.",
             _table(["measure", "value"], flagged),
+            "Flagged by an account's nth event at the latest:",
+            _table(["events", "bots", "humans"], _within(tested)),
+            _newer(results.newer),
             pictures,
         ]
     )
 
 
+def _newer(newer: Ranking) -> str:
+    return (
+        f"The newer {newer.n:,} accounts ({newer.positives:,} bots), by trees of the older ones: AUC "
+        f"{_number(newer.auc)}, average precision {_number(newer.average_precision)}, recall at 1 % false positives "
+        f"{_number(newer.recall_at_fpr_1pct)}."
+    )
+
+
+def _within(tested: Metrics) -> list[list[Any]]:
+    return [
+        [n, _percent(share), _percent(tested.humans_flagged_within.get(n, 0.0))]
+        for n, share in tested.bots_flagged_within.items()
+    ]
+
+
 def _thresholds(results: Results) -> str:
     highest = results.trace.highest(len(results.accounts), results.events_min)
     is_bot = results.accounts.is_bot
-    held, tested = results.split.on(Side.VALIDATION), results.split.on(Side.TEST)
     rows = [
         [
             step,
             f"{threshold.score:.4f}",
             _percent(threshold.false_positive_rate),
-            _percent(flagged_share(highest[held & ~is_bot], threshold.score)),
-            _percent(flagged_share(highest[tested & ~is_bot], threshold.score)),
-            _percent(flagged_share(highest[tested & is_bot], threshold.score)),
+            _percent(flagged_share(highest[~is_bot], threshold.score)),
+            _percent(flagged_share(highest[is_bot], threshold.score)),
         ]
         for step, threshold in results.manifest.thresholds.items()
     ]
-    humans = int((held & ~is_bot).sum())
+    humans = int((~is_bot).sum())
     return "\n\n".join(
         [
             "## Thresholds",
-            f"Chosen on {humans:,} human accounts of the validation side, by the highest score each ever had. One "
+            f"Chosen on {humans:,} human accounts, by the highest score each ever had. One "
             f"account there is {_percent(1 / max(humans, 1))}: a stricter rate than that allows none, so its threshold "
             "lies just above the highest score seen. No threshold lies below the one before it, nor below the "
             "probability its verdict asks for.",
-            _table(["verdict", "from score", "wanted at most", "validation humans", "test humans", "test bots"], rows),
+            _table(["verdict", "from score", "wanted at most", "humans", "bots"], rows),
         ]
     )
 
@@ -169,7 +194,8 @@ def _features(results: Results) -> str:
 def _limits(results: Results) -> str:
     limits = [
         "Features are computed from an account's events up to the moment of the score and nothing later, by the "
-        "engine that runs on the stream. Labels are taken as true whenever they were given.",
+        "engine that runs on the stream. Labels are taken as true; what an account did after it was labelled is left "
+        "out where labels say when.",
         "The share of bots among the labels is taken for the share on the platform; where it differs, scores are "
         "shifted, and thresholds keep their meaning only as rates among humans like those labelled.",
         "An account that behaves unlike any labelled one can score anything.",

@@ -44,9 +44,16 @@ class Points:
         return Points(self.vectors[kept], self.account[kept], self.nth[kept])
 
     def weights(self) -> NDArray[np.float64]:
-        """Return each point's share of its account, so that accounts count equally and not points."""
-        result: NDArray[np.float64] = 1.0 / np.bincount(self.account)[self.account]
-        return result
+        """Return each point's share of its account, so that accounts count equally and not points.
+
+        Half is the last point's: how an account stands now matters as much as how early it could be told.
+        """
+        points, last = np.bincount(self.account), np.zeros(len(self.account), np.bool_)
+        ends = np.zeros(len(points), np.int64)
+        np.maximum.at(ends, self.account, self.nth)
+        last[:] = self.nth == ends[self.account]
+        before = np.maximum(points - 1, 1)[self.account]
+        return np.where(points[self.account] == 1, 1.0, np.where(last, 0.5, 0.5 / before))
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from sklearn import config_context
 from sklearn.metrics import (
     average_precision_score,
     brier_score_loss,
+    f1_score,
     precision_recall_fscore_support,
     roc_auc_score,
     roc_curve,
@@ -24,6 +25,10 @@ if TYPE_CHECKING:
 
 BINS: Final = 10
 """Equal slices of [0, 1] over which the expected calibration error is taken."""
+
+
+EVENTS_SEEN: Final = (5, 10, 20, 50, 100, 200, 500, 1000)
+"""After how many events of an account it is asked whether it was flagged by then."""
 
 
 class Metrics(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,12 +47,38 @@ class Metrics(msgspec.Struct, frozen=True, kw_only=True):
     precision: float
     recall: float | None
     f1: float
+    f1_weighted: float
+    """F1 of each class weighted by its size, flagging at a final score of one half: what papers report."""
     recall_at_fpr_1pct: float | None
     recall_at_fpr_0_1pct: float | None
     median_events_to_flag: float | None
     median_seconds_to_flag: float | None
     n: int
     positives: int
+    bots_flagged_within: dict[str, float] = {}
+    humans_flagged_within: dict[str, float] = {}
+    """Share of each class that is flagged by its 5th, 10th, … event at the latest, by that number."""
+
+
+class Ranking(msgspec.Struct, frozen=True, kw_only=True):
+    """How well scores at the end of accounts' histories rank them."""
+
+    auc: float | None
+    average_precision: float | None
+    recall_at_fpr_1pct: float | None
+    n: int
+    positives: int
+
+
+def rank(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> Ranking:
+    """Measure how well scores rank accounts."""
+    return Ranking(
+        auc=auc(is_bot, scores),
+        average_precision=average_precision(is_bot, scores),
+        recall_at_fpr_1pct=recall_at_fpr(is_bot, scores, 0.01),
+        n=len(is_bot),
+        positives=int(is_bot.sum()),
+    )
 
 
 def measure(accounts: Accounts, trace: Trace, threshold: float, events_min: int) -> Metrics:
@@ -66,13 +97,24 @@ def measure(accounts: Accounts, trace: Trace, threshold: float, events_min: int)
         precision=float(precision),
         recall=float(recall) if is_bot.any() else None,
         f1=float(f1),
+        f1_weighted=float(f1_score(is_bot, scores >= 0.5, average="weighted", zero_division=0)),
         recall_at_fpr_1pct=recall_at_fpr(is_bot, scores, 0.01),
         recall_at_fpr_0_1pct=recall_at_fpr(is_bot, scores, 0.001),
         median_events_to_flag=float(np.median(trace.nth[caught])) if len(caught) else None,
         median_seconds_to_flag=float(np.median(seconds)) if len(caught) else None,
         n=len(accounts),
         positives=int(is_bot.sum()),
+        bots_flagged_within=_flagged_within(first[is_bot], trace),
+        humans_flagged_within=_flagged_within(first[~is_bot], trace),
     )
+
+
+def _flagged_within(first: NDArray[np.int64], trace: Trace) -> dict[str, float]:
+    """Say what share of accounts is flagged by their nth event at the latest; ``first`` as of `Trace.first_at`."""
+    if not len(first):
+        return {}
+    flagged = trace.nth[first[first >= 0]]
+    return {str(n): float((flagged <= n).sum() / len(first)) for n in EVENTS_SEEN}
 
 
 def auc(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float | None:

@@ -38,6 +38,11 @@ class Model:
         """Return calibrated bot probabilities, shape (n,), of vectors of shape (n, F)."""
         return self.calibration.probabilities(self.raw_scores(vectors))
 
+    def judge(self, vectors: NDArray[np.float64], account: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Score vectors, whosever they are."""
+        del account
+        return self.score(vectors)
+
     def raw_scores(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the trees' sums in log-odds, before calibration."""
         if isinstance(self._trees, CompiledTrees):
@@ -74,3 +79,23 @@ class Model:
         if not len(vectors):
             return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
         return np.asarray(self._booster.predict(vectors, num_threads=1, **how), np.float64)
+
+
+@dataclass(frozen=True)
+class FoldModels:
+    """Models of which each scores the accounts of the fold that it never saw; ``fold`` is by account, shape (m,)."""
+
+    models: tuple[Model, ...]
+    fold: NDArray[np.int8]
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """The columns they read."""
+        return self.models[0].feature_names
+
+    def judge(self, vectors: NDArray[np.float64], account: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Score each vector by the model that never saw its account."""
+        scores, fold = np.empty(len(account)), self.fold[account]
+        for k, model in enumerate(self.models):
+            scores[fold == k] = model.score(np.ascontiguousarray(vectors[fold == k]))
+        return scores

@@ -1,4 +1,4 @@
-"""The split: which accounts a model learns from, is tuned on and is tested on."""
+"""The split: folds that each take their turn at being left out, and the newest accounts, kept apart once."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from models.history import Accounts
 
 CLASS_MIN: Final = 10
-"""Fewer accounts of a class than this cannot be split three ways and still measured."""
+"""Fewer accounts of a class than this cannot be split and still measured."""
+FOLDS: Final = 5
 
 _SIDE_MIN: Final = 3  # accounts of each class on each side
-_CUTS: Final = (0.6, 0.8)
+_CUT: Final = 0.8
 BY_TIME: Final = "by time"
 STRATIFIED: Final = "stratified"
 
@@ -27,15 +28,15 @@ STRATIFIED: Final = "stratified"
 class Side(IntEnum):
     """A side of the split."""
 
-    TRAIN = 0
-    VALIDATION = 1
-    TEST = 2
+    OLDER = 0
+    NEWER = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """Each account's side, and how it was found; no account and no campaign is on two sides."""
+    """Each account's fold and side, shape (m,), and how sides were found; no account and no campaign is in two."""
 
+    fold: NDArray[np.int8]
     side: NDArray[np.int8]
     method: str
 
@@ -46,11 +47,11 @@ class Split:
 
 
 def split_accounts(accounts: Accounts, seed: int) -> Split:
-    """Put the oldest 60 % of accounts into training, the next 20 % into validation, the newest into test.
+    """Share groups out among folds with the classes' proportions, and tell the newest 20 % of accounts from the older.
 
     Age is when an account was first seen, for a campaign the mean over its accounts (its first would put every
     long campaign among the oldest). Where that leaves a side with fewer
-    than three accounts of a class, groups are shared out at random, keeping the classes' proportions.
+    than three accounts of a class, the last fold stands for the newest.
     """
     bots = int(accounts.is_bot.sum())
     if min(bots, len(accounts) - bots) < CLASS_MIN:
@@ -59,10 +60,12 @@ def split_accounts(accounts: Accounts, seed: int) -> Split:
             f"got {bots} and {len(accounts) - bots}; label more accounts, or check that the ids match the events'"
         )
         raise UsageError(msg)
-    by_time = Split(_by_time(accounts), BY_TIME)
-    if _fewest(accounts, by_time) >= _SIDE_MIN:
+    fold = _folds(accounts, seed)
+    by_time = Split(fold, _by_time(accounts), BY_TIME)
+    if np.ptp(accounts.first_ms) > 0 and _fewest(accounts, by_time) >= _SIDE_MIN:
         return by_time
-    stratified = Split(_stratified(accounts, seed), STRATIFIED)
+    held_out = int(np.bincount(fold[accounts.is_bot], minlength=FOLDS).argmax())
+    stratified = Split(fold, (fold == held_out).astype(np.int8), STRATIFIED)
     if _fewest(accounts, stratified) < 1:
         msg = (
             f"expected bots and humans of several campaigns, got {len(np.unique(accounts.group[accounts.is_bot]))} "
@@ -78,19 +81,18 @@ def _by_time(accounts: Accounts) -> NDArray[np.int8]:
     order = np.argsort(first_ms, kind="stable")
     before = np.empty(len(groups))
     before[order] = np.cumsum(sizes[order]) - sizes[order] / 2
-    sides = np.searchsorted(_CUTS, before / len(accounts), side="right").astype(np.int8)
+    sides = (before / len(accounts) >= _CUT).astype(np.int8)
     return sides[inverse]
 
 
-def _stratified(accounts: Accounts, seed: int) -> NDArray[np.int8]:
+def _folds(accounts: Accounts, seed: int) -> NDArray[np.int8]:
     from sklearn.model_selection import StratifiedGroupKFold
 
-    folds = StratifiedGroupKFold(n_splits=5, shuffle=True, random_state=seed)
-    sides = np.zeros(len(accounts), np.int8)
-    parts = folds.split(np.zeros(len(accounts)), accounts.is_bot, accounts.group)
-    for side, (_, held_out) in zip((Side.TEST, Side.VALIDATION), parts, strict=False):
-        sides[held_out] = side
-    return sides
+    parts = StratifiedGroupKFold(n_splits=FOLDS, shuffle=True, random_state=seed)
+    folds = np.zeros(len(accounts), np.int8)
+    for fold, (_, held_out) in enumerate(parts.split(np.zeros(len(accounts)), accounts.is_bot, accounts.group)):
+        folds[held_out] = fold
+    return folds
 
 
 def _fewest(accounts: Accounts, split: Split) -> int:

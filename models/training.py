@@ -9,7 +9,7 @@ import lightgbm as lgb
 import numpy as np
 
 from models.calibration import Calibration, Platt, fit_isotonic, fit_platt
-from models.split import Side
+from models.split import FOLDS, Side
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +17,10 @@ if TYPE_CHECKING:
     from models.history import Accounts, Points
     from models.split import Split
 
-_PATIENCE: Final = 30
-_ISOTONIC_MIN: Final = 100  # accounts of each class in validation; below it isotonic regression fits noise
+_ROUNDS_MIN: Final = 50
+_ROUNDS_MIN_SMALL: Final = 300  # the loss of few accounts has its minimum early and by chance; ranking still gains
+_ISOTONIC_MIN: Final = 300  # accounts of each class; below it isotonic regression fits noise
+_SMALL: Final = 500  # accounts of the rarer class; below it trees are small and see few features at a time
 _THREADS: Final = 2  # fixed, because the order in which LightGBM adds up its histograms is part of the result
 
 
@@ -27,11 +29,10 @@ class Options:
     """What a person may choose about training."""
 
     seed: int = 0
-    rounds: int = 200
-    leaves: int = 31
-    learning_rate: float = 0.08
+    rounds: int = 400
+    learning_rate: float = 0.05
     resamples: int = 200
-    """Resamples of the test accounts behind the card's intervals."""
+    """Resamples of the accounts behind the card's intervals."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,38 +44,56 @@ class Fitted:
     rounds: int
     gains: NDArray[np.float64]
     """How much of the trees' gain each feature brought; they add up to 1."""
+    without_fold: tuple[str, ...]
+    """Trees that never saw one fold, in the order of the folds: what the model would have said of it."""
+    of_older: str
+    """Trees that saw the older accounts only."""
 
 
 def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, ...], options: Options) -> Fitted:
-    """Train on one side of the split; stop early and calibrate on the second."""
-    train, validation = points.of(split.on(Side.TRAIN)), points.of(split.on(Side.VALIDATION))
-    booster = lgb.train(
-        _parameters(options, accounts=int(split.on(Side.TRAIN).sum())),
-        train_set := _dataset(train, accounts, features),
-        num_boost_round=options.rounds,
-        valid_sets=[_dataset(validation, accounts, features, reference=train_set)],
-        callbacks=[lgb.early_stopping(_PATIENCE, verbose=False)],
-    )
-    text = booster.model_to_string(num_iteration=booster.best_iteration)
-    booster = lgb.Booster(model_str=text)
-    gains = booster.feature_importance("gain")
+    """Train on everything; settle the number of trees and the calibration by what folds say of those left out."""
+    fold = split.fold[points.account]
+    parameters = _parameters(options, accounts)
+    boosters, losses = [], np.zeros(options.rounds)
+    for k in range(FOLDS):
+        booster, loss = _train(points, accounts, features, fold != k, parameters, options.rounds, held_out=fold == k)
+        boosters.append(booster)
+        losses += loss
+    least = _ROUNDS_MIN_SMALL if _is_small(accounts) else _ROUNDS_MIN
+    rounds = max(int(losses.argmin()) + 1, min(least, options.rounds))
+    texts = tuple(booster.model_to_string(num_iteration=rounds) for booster in boosters)
+    raw = np.empty(len(points.account))
+    for k, text in enumerate(texts):
+        raw[fold == k] = _raw(lgb.Booster(model_str=text), points.vectors[fold == k])
+    older = split.on(Side.OLDER)[points.account]
+    of_older, _ = _train(points, accounts, features, older, parameters, rounds)
+    final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, rounds)
+    gains = final.feature_importance("gain")
     return Fitted(
-        model_text=text,
-        calibration=_calibrate(booster, validation, accounts),
-        rounds=booster.num_trees(),
+        model_text=final.model_to_string(),
+        calibration=_calibrate(raw, points, accounts, (final.lower_bound(), final.upper_bound())),
+        rounds=rounds,
         gains=gains / max(gains.sum(), 1e-12),
+        without_fold=texts,
+        of_older=of_older.model_to_string(),
     )
 
 
-def _parameters(options: Options, accounts: int) -> dict[str, Any]:
+def _is_small(accounts: Accounts) -> bool:
+    bots = int(accounts.is_bot.sum())
+    return min(bots, len(accounts) - bots) < _SMALL
+
+
+def _parameters(options: Options, accounts: Accounts) -> dict[str, Any]:
+    small = _is_small(accounts)
     return {
         "objective": "binary",
         "learning_rate": options.learning_rate,
-        "num_leaves": options.leaves,
-        "min_data_in_leaf": min(20, max(5, accounts // 50)),
-        "lambda_l2": 1.0,
-        "feature_fraction": 0.8,
-        "bagging_fraction": 0.8,
+        "num_leaves": 8 if small else 31,
+        "min_data_in_leaf": 20,
+        "lambda_l2": 3.0,
+        "feature_fraction": 0.2 if small else 0.5,
+        "bagging_fraction": 0.7,
         "bagging_freq": 1,
         "seed": options.seed,
         "num_threads": _THREADS,
@@ -84,19 +103,51 @@ def _parameters(options: Options, accounts: int) -> dict[str, Any]:
     }
 
 
+def _train(
+    points: Points,
+    accounts: Accounts,
+    features: tuple[str, ...],
+    rows: NDArray[np.bool_],
+    parameters: dict[str, Any],
+    rounds: int,
+    held_out: NDArray[np.bool_] | None = None,
+) -> tuple[lgb.Booster, NDArray[np.float64]]:
+    """Train on some rows; also give the loss on those held out after each round, times their weight."""
+    train_set = _dataset(points, accounts, features, rows)
+    losses: dict[str, dict[str, list[float]]] = {}
+    given: dict[str, Any] = {}
+    weight = 0.0
+    if held_out is not None and held_out.any():
+        given["valid_sets"] = [_dataset(points, accounts, features, held_out, reference=train_set)]
+        given["callbacks"] = [lgb.record_evaluation(losses)]
+        weight = float(points.weights()[held_out].sum())
+    booster = lgb.train(parameters, train_set, num_boost_round=rounds, **given)
+    loss = np.array(losses["valid_0"]["binary_logloss"]) if losses else np.zeros(rounds)
+    return booster, weight * np.pad(loss, (0, rounds - len(loss)), "edge")
+
+
 def _dataset(
-    points: Points, accounts: Accounts, features: tuple[str, ...], reference: lgb.Dataset | None = None
+    points: Points,
+    accounts: Accounts,
+    features: tuple[str, ...],
+    rows: NDArray[np.bool_],
+    reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
-    is_bot = accounts.is_bot[points.account]
-    weights = points.weights() * _class_weights(is_bot, points.weights())
+    is_bot, weights = accounts.is_bot[points.account][rows], points.weights()[rows]
     return lgb.Dataset(
-        points.vectors, is_bot.astype(float), weight=weights, feature_name=list(features), reference=reference
+        points.vectors[rows],
+        is_bot.astype(float),
+        weight=weights * _class_weights(is_bot, weights),
+        feature_name=list(features),
+        reference=reference,
     )
 
 
 def _class_weights(is_bot: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
     # Half way, in proportions, to balance: the trees see the rare class, and calibration has little to undo.
     bots, humans = weights[is_bot].sum(), weights[~is_bot].sum()
+    if not (bots > 0 and humans > 0):
+        return np.ones(len(weights))
     return (
         np.where(is_bot, np.sqrt(humans / bots), 1.0)
         if bots < humans
@@ -104,10 +155,19 @@ def _class_weights(is_bot: NDArray[np.bool_], weights: NDArray[np.float64]) -> N
     )
 
 
-def _calibrate(booster: lgb.Booster, points: Points, accounts: Accounts) -> Calibration:
-    raw = np.asarray(booster.predict(points.vectors, raw_score=True, num_threads=1), np.float64)
+def _raw(booster: lgb.Booster, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
+    if not len(vectors):
+        return np.empty(0)
+    return np.asarray(booster.predict(vectors, raw_score=True, num_threads=1), np.float64)
+
+
+def _calibrate(
+    raw: NDArray[np.float64], points: Points, accounts: Accounts, raw_bounds: tuple[float, float]
+) -> Calibration:
+    """Calibrate on what was said of points by trees that had not seen their accounts."""
     is_bot = accounts.is_bot[points.account]
-    humans, bots = (len(np.unique(points.account[is_bot == which])) for which in (False, True))
-    if min(humans, bots) < _ISOTONIC_MIN:
+    bots = int(accounts.is_bot.sum())
+    if min(bots, len(accounts) - bots) < _ISOTONIC_MIN:
         return fit_platt(raw, is_bot, points.weights()) or Platt()
-    return fit_isotonic(raw, is_bot, points.weights(), (booster.lower_bound(), booster.upper_bound()))
+    bounds = min(raw_bounds[0], float(raw.min())), max(raw_bounds[1], float(raw.max()))
+    return fit_isotonic(raw, is_bot, points.weights(), bounds)

@@ -11,6 +11,7 @@ from rich.table import Table
 
 from detector.cli.console import OUT, print_json, progress
 from detector.cli.train import batches
+from detector.contract.errors import UsageError
 from detector.contract.labels import read_labels
 from detector.contract.times import DAY_MS
 from detector.settings import load_settings
@@ -23,6 +24,7 @@ EXAMPLE = """
 Examples:
   gillnet evaluate --model model --events events.jsonl --labels labels.csv
   gillnet evaluate --events events.parquet --labels labels.csv --threshold 0.8 --json
+  gillnet evaluate --model model --vectors vectors.parquet --labels labels.csv
 """
 
 _MEANINGS = {
@@ -34,6 +36,7 @@ _MEANINGS = {
     "precision": "flagged accounts that are bots",
     "recall": "bots that are flagged",
     "f1": "harmonic mean of the two",
+    "f1_weighted": "F1 of both classes, from a score of 0.5 on",
     "recall_at_fpr_1pct": "bots found, 1 % of humans flagged",
     "recall_at_fpr_0_1pct": "bots found, 0.1 % of humans flagged",
     "median_events_to_flag": "events until a bot is flagged",
@@ -44,8 +47,13 @@ _MEANINGS = {
 
 
 def evaluate(
-    events: Annotated[str, typer.Option(help="Events: JSON lines (.gz, .zst too), Parquet, or - for stdin.")],
     labels: Annotated[Path, typer.Option(help="Labels: CSV, JSON lines or Parquet with account_id and label.")],
+    events: Annotated[
+        str | None, typer.Option(help="Events: JSON lines (.gz, .zst too), Parquet, or - for stdin.")
+    ] = None,
+    vectors: Annotated[
+        Path | None, typer.Option(help="Instead of events: a table (Parquet, CSV) of account_id and numbers.")
+    ] = None,
     model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Flag from this score on.  [default: the review threshold]")
@@ -61,7 +69,10 @@ def evaluate(
     """
     from detector import training  # LightGBM, scikit-learn and matplotlib take seconds to import
     from detector.histories import Recipe
+    from detector.vector_table import read_vectors
 
+    if (events is None) == (vectors is None):
+        raise UsageError("expected either --events or --vectors, got " + ("neither" if events is None else "both"))
     settings = load_settings(model_dir=model, review_threshold=threshold)
     judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
     recipe = Recipe(
@@ -70,8 +81,13 @@ def evaluate(
         events_min=settings.events_min,
     )
     known = read_labels(labels)
-    with progress("replaying") as advance:
-        found = training.evaluate(batches(events, settings, advance), known, judge, recipe, settings.review_threshold)
+    if events is None:
+        assert vectors is not None
+        found = training.evaluate_vectors(read_vectors(vectors), known, judge, settings.review_threshold)
+    else:
+        with progress("replaying") as advance:
+            read = batches(events, settings, advance)
+            found = training.evaluate(read, known, judge, recipe, settings.review_threshold)
     if json:
         print_json(msgspec.to_builtins(found))
     else:
@@ -80,7 +96,13 @@ def evaluate(
 
 def _print(found: Metrics, version: str) -> None:
     table = Table(f"model {version}", "value", "what it says", box=None, pad_edge=False)
-    for name, value in msgspec.to_builtins(found).items():
+    values = msgspec.to_builtins(found)
+    for name, meaning in _MEANINGS.items():
+        value = values[name]
         shown = "none" if value is None else f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
-        table.add_row(name, shown, _MEANINGS[name])
+        table.add_row(name, shown, meaning)
     OUT.print(table)
+    within = Table("flagged by event", "bots", "humans", box=None, pad_edge=False)
+    for n, share in found.bots_flagged_within.items():
+        within.add_row(n, f"{share:.1%}", f"{found.humans_flagged_within.get(n, 0.0):.1%}")
+    OUT.print(within)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from detector.contract.errors import UsageError
 from models.history import Accounts, Points, Trace
 from models.metrics import bootstrap, expected_calibration_error, measure, recall_at_fpr
-from models.split import BY_TIME, STRATIFIED, Side, split_accounts
+from models.split import BY_TIME, FOLDS, STRATIFIED, Side, split_accounts
 from models.thresholds import FLOORS, choose_thresholds, flagged_share
 
 
@@ -29,22 +29,26 @@ def test_every_side_has_both_classes_and_no_campaign_is_on_two(
     split = split_accounts(given_accounts, seed)
     for side in Side:
         assert {True, False} == set(given_accounts.is_bot[split.on(side)].tolist())
+    for fold in range(FOLDS):
+        assert {True, False} == set(given_accounts.is_bot[split.fold != fold].tolist())
     for group in np.unique(given_accounts.group):
-        assert len(np.unique(split.side[given_accounts.group == group])) == 1
+        for parts in (split.side, split.fold):
+            assert len(np.unique(parts[given_accounts.group == group])) == 1
 
 
-def test_the_newest_accounts_are_the_test() -> None:
+def test_the_newest_fifth_of_the_accounts_is_told_from_the_older() -> None:
     given_accounts = accounts(60, 90)
     split = split_accounts(given_accounts, 0)
     assert split.method == BY_TIME
     ages = [given_accounts.first_ms[split.on(side)] for side in Side]
-    assert [len(age) for age in ages] == [90, 30, 30]
-    assert ages[0].max() < ages[1].min() < ages[1].max() < ages[2].min()
+    assert [len(age) for age in ages] == [120, 30]
+    assert ages[0].max() < ages[1].min()
 
 
-def test_bots_that_all_came_first_are_shared_out_at_random() -> None:
+def test_where_all_bots_came_first_a_fold_stands_for_the_newest() -> None:
     split = split_accounts(accounts(30, 100, order="bots first"), 0)
     assert split.method == STRATIFIED
+    assert len(np.unique(split.fold[split.on(Side.NEWER)])) == 1
 
 
 @pytest.mark.parametrize(
@@ -61,9 +65,10 @@ def test_labels_that_cannot_be_split_are_refused(bots: int, humans: int, campaig
 
 
 def test_accounts_weigh_the_same_however_many_points_they_have() -> None:
-    account = np.array([0, 0, 0, 2, 2, 5])
-    weights = Points(np.zeros((6, 1)), account, np.ones(6, np.int64)).weights()
+    account, nth = np.array([0, 0, 0, 2, 2, 5]), np.array([5, 10, 12, 5, 6, 3])
+    weights = Points(np.zeros((6, 1)), account, nth).weights()
     assert np.bincount(account, weights)[[0, 2, 5]].tolist() == [1, 1, 1]
+    assert weights.tolist() == [0.25, 0.25, 0.5, 0.5, 0.5, 1]
 
 
 def trace(*rows: tuple[int, int, int, float]) -> Trace:
@@ -87,6 +92,9 @@ def test_flags_count_for_good_and_final_scores_do_not() -> None:
     assert (found.auc, found.precision, found.recall) == (1.0, 0.5, 1.0)
     assert (found.median_events_to_flag, found.median_seconds_to_flag) == (2.0, 5.0)
     assert (found.n, found.positives) == (2, 1)
+    assert found.bots_flagged_within["5"] == 1
+    late = measure(two, STORY, threshold=0.85, events_min=2)
+    assert (late.bots_flagged_within["5"], late.humans_flagged_within["5"]) == (0, 0)
 
 
 @pytest.mark.parametrize("is_bot", [True, False])
