@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Final
 
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from detector.compiling import compile_kernels, is_compiled
 from detector.contract.errors import GillnetError, UsageError
+from detector.lake.retention import delete_old_days
 from detector.settings import Settings
 from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
@@ -25,7 +27,8 @@ from flows.clients import ensure_topics
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
 from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
-from flows.state import Deployment, locked, open_deployment, read_totals, write_totals
+from flows.recovery import forget_unfinished
+from flows.state import Deployment, locked, open_deployment, read_totals, recovery_dir, write_totals
 from flows.tally import COUNTED
 from flows.workers import Cluster, Worker
 
@@ -34,6 +37,7 @@ FAST_FAILURES_MAX: Final = 5
 DRAIN_SECONDS: Final = 60.0
 _BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LOOK_SECONDS: Final = 0.05
+_RETENTION_SECONDS: Final = 3600.0
 _log = logging.getLogger(__name__)
 
 
@@ -90,6 +94,7 @@ class Launcher:
         self._tell = started
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._retained_at: float | None = None
 
     def stop(self) -> None:
         """Drain and stop; asked a second time, stop at once."""
@@ -133,7 +138,7 @@ class Launcher:
 
     def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> None:
         """Let one process fill the state before any reads events; it changes all of the state or nothing."""
-        cluster = Cluster(replace(plan, backfill=True), 1, endpoint.environment, lock)
+        cluster = self._start(replace(plan, backfill=True), 1, endpoint, lock)
         try:
             reason = self._watch(cluster)
         finally:
@@ -145,7 +150,7 @@ class Launcher:
         """Run clusters until one ends well."""
         failures = 0
         while True:
-            cluster = Cluster(plan, self._settings.workers, endpoint.environment, lock)
+            cluster = self._start(plan, self._settings.workers, endpoint, lock)
             try:
                 reason = self._watch(cluster)
                 if reason is None:
@@ -161,6 +166,11 @@ class Launcher:
             endpoint.worker_restarted()
             time.sleep(pause)
 
+    def _start(self, plan: Plan, workers: int, endpoint: MetricsEndpoint, lock: int) -> Cluster:
+        """Start workers from what is durable, whatever the last ones left half done."""
+        forget_unfinished(recovery_dir(self._settings))
+        return Cluster(plan, workers, endpoint.environment, lock)
+
     def _watch(self, cluster: Cluster) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""
         draining_since: float | None = None
@@ -174,8 +184,19 @@ class Launcher:
             slow = draining_since is not None and time.monotonic() > draining_since + DRAIN_SECONDS
             if self._hurry.is_set() or slow:
                 raise StoppedError("stopped before the workers had finished; the next start continues from here")
+            self._delete_old_days()
             time.sleep(_LOOK_SECONDS)
         return None
+
+    def _delete_old_days(self) -> None:
+        """Delete what the lake has held for long enough, once an hour."""
+        days, now = self._settings.lake_retention_days, time.monotonic()
+        if days is None or (self._retained_at is not None and now < self._retained_at + _RETENTION_SECONDS):
+            return
+        self._retained_at = now
+        gone = delete_old_days(self._settings.lake_dir, datetime.now(UTC).date(), days)
+        if gone:
+            _log.info("deleted %d old days of the lake", len(gone))
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

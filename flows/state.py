@@ -23,6 +23,8 @@ ENTITY_SHARDS: Final = 4
 VERSION: Final = 3
 _LOCK_SECONDS: Final = 3.0  # killed workers let go of the lock within this
 
+_RECIPES: Final = {"shards": "change the state with `gillnet state reshard --shards {}`, "}
+
 
 class StateError(GillnetError):
     """The state folder cannot be used."""
@@ -41,6 +43,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters_partitions: int
     campaigns_partitions: int
     scores_partitions: int
+    resharding_from: int | None = None
+    """Set while the number of shards is being changed: how many there were, or still are."""
 
 
 @contextmanager
@@ -59,14 +63,19 @@ def locked(state_dir: Path) -> Iterator[int]:
 
 def open_deployment(settings: Settings, partitions: dict[str, int]) -> Deployment:
     """Read what is fixed, or fix it when there is no state yet; refuse settings that do not fit it."""
-    path = settings.state_dir / "deployment.json"
-    if not path.exists():
-        return _begin(settings, partitions, path)
-    try:
-        deployment = msgspec.json.decode(path.read_bytes(), type=Deployment)
-    except msgspec.DecodeError as error:
-        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
+    deployment = _read(settings)
+    if deployment is None:
+        return _begin(settings, partitions, _path(settings))
+    _check_version(settings, deployment)
     _check(settings, partitions, deployment)
+    return deployment
+
+
+def read_deployment(settings: Settings) -> Deployment | None:
+    """Read what is fixed, whatever the topics and settings are; None when there is no state."""
+    deployment = _read(settings)
+    if deployment is not None:
+        _check_version(settings, deployment)
     return deployment
 
 
@@ -112,11 +121,38 @@ def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deploy
     return deployment
 
 
-def _check(settings: Settings, partitions: dict[str, int], deployment: Deployment) -> None:
+def write_deployment(settings: Settings, deployment: Deployment) -> None:
+    """Write what is fixed anew: only what has changed the state to fit it may do so."""
+    _write(_path(settings), msgspec.json.encode(deployment))
+
+
+def _path(settings: Settings) -> Path:
+    return settings.state_dir / "deployment.json"
+
+
+def _read(settings: Settings) -> Deployment | None:
+    path = _path(settings)
+    if not path.exists():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Deployment)
+    except msgspec.DecodeError as error:
+        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
+
+
+def _check_version(settings: Settings, deployment: Deployment) -> None:
     if deployment.version != VERSION:
         raise UsageError(
             f"the state in {settings.state_dir} is of version {deployment.version}, and this Gillnet reads version "
             f"{VERSION}: begin anew with another --state-dir, and it reads the events topic from its start"
+        )
+
+
+def _check(settings: Settings, partitions: dict[str, int], deployment: Deployment) -> None:
+    if deployment.resharding_from is not None:
+        raise UsageError(
+            f"the state in {settings.state_dir} is being changed to {deployment.shards} shards, and that was "
+            f"interrupted: finish it with `gillnet state reshard --shards {deployment.shards}`"
         )
     fixed = {
         "shards": (settings.shards, deployment.shards),
@@ -125,8 +161,8 @@ def _check(settings: Settings, partitions: dict[str, int], deployment: Deploymen
     for name, (wanted, held) in fixed.items():
         if wanted != held:
             raise UsageError(
-                f"{name} is {wanted}, but the state in {settings.state_dir} was begun with {held}, and that cannot "
-                f"change: set it to {held}, or begin anew with another --state-dir"
+                f"{name} is {wanted}, but the state in {settings.state_dir} was begun with {held}: set it to {held}, "
+                f"{_RECIPES.get(name, '').format(wanted)}or begin anew with another --state-dir"
             )
     for topic, held in (
         (settings.decisions_topic, deployment.decisions_partitions),
