@@ -18,7 +18,7 @@ from models.history import Accounts, Points, Trace
 from models.metrics import Metrics, Ranking, measure, rank
 from models.model import STEPS, FoldModels
 from models.split import FOLDS, Side, Split, split_accounts
-from models.thresholds import choose_thresholds
+from models.thresholds import choose_thresholds, highest_of
 from models.training import Fitted, fit
 
 if TYPE_CHECKING:
@@ -79,9 +79,10 @@ def _train(
     fitted = fit(points, accounts, split, names, recipe.options)
     described = partial(_manifest, fitted, names, all_names, recipe, history.summary)
     draft = described(dict.fromkeys(STEPS, Threshold(1.0, 0.0)))
-    trace = traced(FoldModels(tuple(model_of(draft, text) for text in fitted.without_fold), split.fold))
-    highest = trace.highest(len(accounts), recipe.events_min)
-    manifest = described(choose_thresholds(highest[~accounts.is_bot]))
+    trace = traced(_unseen(draft, fitted, split))
+    highest, is_human = trace.highest(len(accounts), recipe.events_min), ~accounts.is_bot
+    newer_humans = highest[is_human & split.on(Side.NEWER)]
+    manifest = described(highest_of(choose_thresholds(highest[is_human]), choose_thresholds(newer_humans)))
     tested = measure(accounts, trace, manifest.thresholds["review"].score, recipe.events_min)
     newer = _newer(points, accounts, split, model_of(draft, fitted.of_older))
     results = Results(
@@ -98,6 +99,13 @@ def _train(
         test=tested,
         newer=newer,
     )
+
+
+def _unseen(draft: Manifest, fitted: Fitted, split: Split) -> FoldModels:
+    """Judge each account by trees that never saw it; the newer ones by trees of the older, as a stream will be."""
+    models = tuple(model_of(draft, text) for text in (*fitted.without_fold, fitted.of_older))
+    judge = np.where(split.on(Side.NEWER), len(fitted.without_fold), split.fold)
+    return FoldModels(models, judge.astype(np.int8))
 
 
 def evaluate(

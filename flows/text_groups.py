@@ -25,7 +25,7 @@ from flows.batches import CampaignsTold, Mark, TextAnswer, TextInput
 from flows.checkpoints import Place, Segments
 from flows.worker_table import WorkerTable
 
-_KEPT_MS: Final = 7 * DAY_MS
+_KEPT_MS: Final = 90 * DAY_MS  # as long as campaigns look back
 _SWEPT_AN_INPUT: Final = 64
 _log = logging.getLogger(__name__)
 

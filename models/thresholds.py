@@ -39,6 +39,11 @@ def choose_thresholds(human_scores: NDArray[np.float64]) -> dict[str, Threshold]
     return chosen
 
 
+def highest_of(one: dict[str, Threshold], other: dict[str, Threshold]) -> dict[str, Threshold]:
+    """Take the more careful of two choices at each step."""
+    return {step: max(one[step], other[step], key=lambda threshold: threshold.score) for step in one}
+
+
 def flagged_share(scores: NDArray[np.float64], threshold: float) -> float:
     """Return the share of accounts whose highest score reaches a threshold."""
     return float((scores >= threshold).mean()) if len(scores) else 0.0
