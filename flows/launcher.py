@@ -25,7 +25,8 @@ from flows.clients import ensure_topics
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
 from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
-from flows.state import Deployment, locked, open_deployment, read_totals, write_totals
+from flows.recovery import forget_unfinished
+from flows.state import Deployment, locked, open_deployment, read_totals, recovery_dir, write_totals
 from flows.tally import COUNTED
 from flows.workers import Cluster, Worker
 
@@ -133,7 +134,7 @@ class Launcher:
 
     def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> None:
         """Let one process fill the state before any reads events; it changes all of the state or nothing."""
-        cluster = Cluster(replace(plan, backfill=True), 1, endpoint.environment, lock)
+        cluster = self._start(replace(plan, backfill=True), 1, endpoint, lock)
         try:
             reason = self._watch(cluster)
         finally:
@@ -145,7 +146,7 @@ class Launcher:
         """Run clusters until one ends well."""
         failures = 0
         while True:
-            cluster = Cluster(plan, self._settings.workers, endpoint.environment, lock)
+            cluster = self._start(plan, self._settings.workers, endpoint, lock)
             try:
                 reason = self._watch(cluster)
                 if reason is None:
@@ -160,6 +161,11 @@ class Launcher:
             _log.error("%s; all workers start again in %.1f s", reason, pause)
             endpoint.worker_restarted()
             time.sleep(pause)
+
+    def _start(self, plan: Plan, workers: int, endpoint: MetricsEndpoint, lock: int) -> Cluster:
+        """Start workers from what is durable, whatever the last ones left half done."""
+        forget_unfinished(recovery_dir(self._settings))
+        return Cluster(plan, workers, endpoint.environment, lock)
 
     def _watch(self, cluster: Cluster) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""
