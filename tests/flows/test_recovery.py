@@ -28,7 +28,7 @@ def run(store: Path, source: list[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def lose_the_note(store: Path) -> None:
-    """Leave the store as a crash leaves it that comes after the snapshots and before the note that their epoch is done."""
+    """Leave the store as a crash does between the snapshots of an epoch and the note that it is done."""
     for file in store.glob("*.sqlite3"):
         with closing(sqlite3.connect(file)) as opened, opened:
             opened.execute("DELETE FROM fronts WHERE ex_num = (SELECT max(ex_num) FROM exs)")
