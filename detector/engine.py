@@ -18,6 +18,7 @@ from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
 from detector.results import ShardResult, campaign_id
 from features.arrays import PROCESSED
+from features.hashing import keys
 from features.state import TTL_MS, AccountFeatures
 
 if TYPE_CHECKING:
@@ -130,6 +131,16 @@ class AccountShard:
         forget(self._standings, removed)
         self.restore(changes)
         self._features.settle()
+
+    def erase(self, account_id: str) -> bool:
+        """Forget an account, also one with a verdict in force; whether it was known."""
+        known = len(self)
+        slots = self._features.remove(keys(pl.Series([account_id])))
+        self._standings = grow(self._standings, self._features.top)
+        forget(self._standings, slots)
+        for slot in slots.tolist():
+            self._flagged.pop(slot, None)
+        return len(self) < known
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copy the state into values that never change."""

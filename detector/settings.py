@@ -86,7 +86,11 @@ class Settings(BaseSettings):
     # The lake
     lake_dir: Path = Path("lake")
     lake_flush_seconds: PositiveFloat = 30.0
+    lake_retention_days: PositiveInt | None = None  # older days are deleted; none: kept
     lake_vectors_share: Share = 0.01  # of scored events that keep their feature vector, besides decisions
+
+    # Erasure
+    erasure_key: str | None = Field(None, repr=False)  # none: one in state_dir, made when first needed
 
     # Metrics
     metrics_host: str = "127.0.0.1"
@@ -110,7 +114,7 @@ class Settings(BaseSettings):
         return (init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file()))
 
 
-SECRETS = frozenset({"grafana_token", "kafka"})
+SECRETS = frozenset({"erasure_key", "grafana_token", "kafka"})
 """Settings whose values are never shown."""
 
 

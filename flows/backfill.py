@@ -1,8 +1,6 @@
 """Fill the features of a state from the lake, before the stream goes on.
 
-The recovery store is only ever read and written by Bytewax. A flow with the stream's own step ids, and nothing to read,
-is given every state, and what it gives back is kept with the end of its one epoch: all of it or, whatever happens
-before, nothing. Offsets, sinks and what was counted stay as they are.
+All of it or, whatever happens before, nothing (`flows.visit`). Offsets, sinks and what was counted stay as they are.
 """
 
 from __future__ import annotations
@@ -10,21 +8,13 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Final, TypeVar
+from typing import Final
 
-import bytewax.operators as op
 import msgspec
-from bytewax.dataflow import Dataflow
-from bytewax.inputs import FixedPartitionedSource, StatefulSourcePartition
-from bytewax.operators import StatefulBatchLogic
-from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
-from bytewax.recovery import RecoveryConfig
-from bytewax.testing import cluster_main
 
 from detector import verdicts
 from detector.backfill import Filled, Filling, History
@@ -40,19 +30,12 @@ from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityState
 from flows.lake_sink import LakePlan, LaneState
 from flows.plan import Plan
-from flows.routing import part_key, shard_key
 from flows.shards import ShardState
-from flows.source import PartitionState
 from flows.state import checkpoints_dir, recovery_dir
-from flows.stream import FLOW
-from flows.text_groups import TextState
+from flows.visit import Visits, visit
 
-_ONE_EPOCH: Final = timedelta(days=365)
 _TELL_SECONDS: Final = 5.0
 _log = logging.getLogger(__name__)
-S = TypeVar("S")
-Visit = Callable[[int, S | None], S | None]
-"""Given a shard's number and state, give the state to keep."""
 
 
 @dataclass(slots=True)
@@ -107,7 +90,7 @@ def _read(settings: Settings, plan: Plan) -> _Held:
             held.counts[number] = state["counts"]
         return state
 
-    _visit(settings, plan, look, lambda _, state: state, held.lanes)
+    visit(recovery_dir(settings), plan.deployment, plan.partitions, Visits(accounts=look, lanes=held.lanes))
     return held
 
 
@@ -133,7 +116,8 @@ def _write(settings: Settings, plan: Plan, filled: Filled, history: History) -> 
             "place": shared.begin_anew(number, filled.entities(number), state and state["place"]),
         }
 
-    _visit(settings, plan, shard, entities, {})
+    # The groups of texts stay as they are: what is filled says nothing about them.
+    visit(recovery_dir(settings), plan.deployment, plan.partitions, Visits(accounts=shard, entities=entities))
 
 
 def _filling(settings: Settings, plan: Plan) -> Filling:
@@ -197,114 +181,3 @@ def _note_deployments(settings: Settings, deployments: Sequence[str]) -> None:
     draft = settings.state_dir / "filled_from.tmp"
     draft.write_bytes(msgspec.json.encode(deployments))
     draft.replace(settings.state_dir / "filled_from.json")
-
-
-def _visit(
-    settings: Settings, plan: Plan, shard: Visit[ShardState], entity: Visit[EntityState], lanes: dict[int, LaneState]
-) -> None:
-    """Run the flow that gives every state to its function, and those of the lake's lanes to ``lanes``."""
-    fixed = plan.deployment
-    flow = Dataflow(FLOW)
-    numbers = op.input("events", flow, _NoEvents(plan.partitions, max(fixed.shards, fixed.entity_shards)))
-    of_accounts = op.flat_map("accounts", numbers, lambda n: [(shard_key(n), n)] if n < fixed.shards else [])
-    of_entities = op.flat_map("entities", numbers, lambda n: [(shard_key(n), n)] if n < fixed.entity_shards else [])
-
-    of_texts = op.flat_map("texts", numbers, lambda n: [(shard_key(n), n)] if n == 0 else [])
-
-    def visited(state: ShardState | None) -> _Visited[ShardState]:
-        return _Visited(shard, state)
-
-    def visited_entities(state: EntityState | None) -> _Visited[EntityState]:
-        return _Visited(entity, state)
-
-    accounts = op.stateful_batch("account_shards", of_accounts, visited)
-    entities = op.stateful_batch("entity_shards", of_entities, visited_entities)
-    texts = op.stateful_batch("text_groups", of_texts, _visited_texts)
-    op.output("lake", op.merge("none", accounts, entities, texts), _Lanes(fixed.lanes, lanes))
-    store = RecoveryConfig(str(recovery_dir(settings)), backup_interval=timedelta(0))  # type: ignore[no-untyped-call]  # untyped there
-    cluster_main(flow, [], 0, epoch_interval=_ONE_EPOCH, recovery_config=store)  # type: ignore[no-untyped-call]  # likewise
-
-
-def _visited_texts(state: TextState | None) -> _Visited[TextState]:
-    """Leave the groups of texts as they are: what is filled says nothing about them."""
-    return _Visited(lambda _, held: held, state)
-
-
-class _NoEvents(FixedPartitionedSource[int, PartitionState]):
-    """The events topic, of which nothing is read: its first partition gives the numbers of the shards."""
-
-    def __init__(self, partitions: int, shards: int) -> None:
-        self._partitions, self._shards = partitions, shards
-
-    def list_parts(self) -> list[str]:
-        """Name every partition."""
-        return [part_key(part) for part in range(self._partitions)]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: PartitionState | None) -> _NoPartition:
-        """Keep where a partition stands."""
-        del step_id
-        return _NoPartition(range(self._shards) if int(for_part) == 0 else range(0), resume_state)
-
-
-class _NoPartition(StatefulSourcePartition[int, PartitionState]):
-    def __init__(self, numbers: Sequence[int], state: PartitionState | None) -> None:
-        self._numbers = list(numbers)
-        self._state: PartitionState = state or {"offset": None, "newest_ms": None, "read": 0, "dead": 0}
-
-    def next_batch(self) -> list[int]:
-        """Give the numbers, once."""
-        if not self._numbers:
-            raise StopIteration
-        numbers, self._numbers = self._numbers, []
-        return numbers
-
-    def snapshot(self) -> PartitionState:
-        """Leave it as it was."""
-        return self._state
-
-
-class _Visited(StatefulBatchLogic[int, None, S]):
-    """One shard's state; its number is its only item, and comes when all states are read."""
-
-    def __init__(self, visit: Visit[S], state: S | None) -> None:
-        self._visit, self._state = visit, state
-
-    def on_batch(self, values: list[int]) -> tuple[list[None], bool]:
-        """Visit it; no state at all is not kept."""
-        self._state = self._visit(values[0], self._state)
-        return [], self._state is None
-
-    def snapshot(self) -> S:
-        """Give what the visit left; without a state it was discarded, and is not asked."""
-        assert self._state is not None
-        return self._state
-
-
-class _Lanes(FixedPartitionedSink[None, LaneState]):
-    """The lake's lanes, to which nothing is written: tells how far each is."""
-
-    def __init__(self, lanes: int, found: dict[int, LaneState]) -> None:
-        self._lanes, self._found = lanes, found
-
-    def list_parts(self) -> list[str]:
-        """Name every lane."""
-        return [part_key(lane) for lane in range(self._lanes)]
-
-    def build_part(self, step_id: str, for_part: str, resume_state: LaneState | None) -> _NoLane:
-        """Note how far a lane is."""
-        del step_id
-        state: LaneState = resume_state or {"seq": 0, "published": 0}
-        self._found[int(for_part)] = state
-        return _NoLane(state)
-
-
-class _NoLane(StatefulSinkPartition[None, LaneState]):
-    def __init__(self, state: LaneState) -> None:
-        self._state = state
-
-    def write_batch(self, values: list[None]) -> None:
-        """Nothing is written."""
-
-    def snapshot(self) -> LaneState:
-        """Leave it as it was."""
-        return self._state

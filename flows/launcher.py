@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Final
 
@@ -18,6 +19,7 @@ from msgspec.structs import replace
 
 from detector.compiling import compile_kernels, is_compiled
 from detector.contract.errors import GillnetError, UsageError
+from detector.lake.retention import delete_old_days
 from detector.settings import Settings
 from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
@@ -35,6 +37,7 @@ FAST_FAILURES_MAX: Final = 5
 DRAIN_SECONDS: Final = 60.0
 _BACKOFF_SECONDS: Final = (0.2, 0.5, 1.0, 2.0, 5.0)
 _LOOK_SECONDS: Final = 0.05
+_RETENTION_SECONDS: Final = 3600.0
 _log = logging.getLogger(__name__)
 
 
@@ -91,6 +94,7 @@ class Launcher:
         self._tell = started
         self._stop = threading.Event()
         self._hurry = threading.Event()
+        self._retained_at: float | None = None
 
     def stop(self) -> None:
         """Drain and stop; asked a second time, stop at once."""
@@ -180,8 +184,19 @@ class Launcher:
             slow = draining_since is not None and time.monotonic() > draining_since + DRAIN_SECONDS
             if self._hurry.is_set() or slow:
                 raise StoppedError("stopped before the workers had finished; the next start continues from here")
+            self._delete_old_days()
             time.sleep(_LOOK_SECONDS)
         return None
+
+    def _delete_old_days(self) -> None:
+        """Delete what the lake has held for long enough, once an hour."""
+        days, now = self._settings.lake_retention_days, time.monotonic()
+        if days is None or (self._retained_at is not None and now < self._retained_at + _RETENTION_SECONDS):
+            return
+        self._retained_at = now
+        gone = delete_old_days(self._settings.lake_dir, datetime.now(UTC).date(), days)
+        if gone:
+            _log.info("deleted %d old days of the lake", len(gone))
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

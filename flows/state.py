@@ -59,14 +59,19 @@ def locked(state_dir: Path) -> Iterator[int]:
 
 def open_deployment(settings: Settings, partitions: dict[str, int]) -> Deployment:
     """Read what is fixed, or fix it when there is no state yet; refuse settings that do not fit it."""
-    path = settings.state_dir / "deployment.json"
-    if not path.exists():
-        return _begin(settings, partitions, path)
-    try:
-        deployment = msgspec.json.decode(path.read_bytes(), type=Deployment)
-    except msgspec.DecodeError as error:
-        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
+    deployment = _read(settings)
+    if deployment is None:
+        return _begin(settings, partitions, _path(settings))
+    _check_version(settings, deployment)
     _check(settings, partitions, deployment)
+    return deployment
+
+
+def read_deployment(settings: Settings) -> Deployment | None:
+    """Read what is fixed, whatever the topics and settings are; None when there is no state."""
+    deployment = _read(settings)
+    if deployment is not None:
+        _check_version(settings, deployment)
     return deployment
 
 
@@ -112,12 +117,29 @@ def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deploy
     return deployment
 
 
-def _check(settings: Settings, partitions: dict[str, int], deployment: Deployment) -> None:
+def _path(settings: Settings) -> Path:
+    return settings.state_dir / "deployment.json"
+
+
+def _read(settings: Settings) -> Deployment | None:
+    path = _path(settings)
+    if not path.exists():
+        return None
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Deployment)
+    except msgspec.DecodeError as error:
+        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
+
+
+def _check_version(settings: Settings, deployment: Deployment) -> None:
     if deployment.version != VERSION:
         raise UsageError(
             f"the state in {settings.state_dir} is of version {deployment.version}, and this Gillnet reads version "
             f"{VERSION}: begin anew with another --state-dir, and it reads the events topic from its start"
         )
+
+
+def _check(settings: Settings, partitions: dict[str, int], deployment: Deployment) -> None:
     fixed = {
         "shards": (settings.shards, deployment.shards),
         "events_topic": (settings.events_topic, deployment.events_topic),

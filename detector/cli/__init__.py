@@ -74,6 +74,7 @@ COMMANDS: Final = (
     Command("dlq", LOOK, "Look at dead letters, and send repaired ones back."),
     Command("dashboards", LOOK, "Push the Grafana board, or write it as JSON."),
     Command("doctor", LOOK, "Check settings, broker, lake and model, and say what to mend."),
+    Command("erase", LOOK, "Erase a person from state, lake, labels and campaigns."),
     Command("features", LEARN, "Write the feature vector after every event of a file."),
     Command("train", LEARN, "Train a model on your events and labels."),
     Command("evaluate", LEARN, "Measure a model on labelled events."),

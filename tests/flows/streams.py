@@ -82,13 +82,18 @@ class Stream:
         values = {f"GILLNET_{name}".upper(): str(getattr(self.settings, name)) for name in FIELDS}
         return os.environ | values
 
-    def start(self, *flags: str) -> subprocess.Popen[str]:
-        """Start ``gillnet run`` and return when it runs."""
+    def spawn(self, *flags: str) -> subprocess.Popen[str]:
+        """Start ``gillnet run``, and return at once."""
         process = subprocess.Popen(
             [Path(sys.executable).with_name("gillnet"), "run", "--json", *flags],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.started.append(process)
+        return process
+
+    def start(self, *flags: str) -> subprocess.Popen[str]:
+        """Start ``gillnet run`` and return when it runs."""
+        process = self.spawn(*flags)
         assert process.stderr is not None
         line = process.stderr.readline()
         assert line.startswith("running on"), line + process.stderr.read()

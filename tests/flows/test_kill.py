@@ -1,4 +1,4 @@
-"""Kill -9 at random moments: no decision is missing, none doubled, and the lake is exact."""
+"""Kill -9 at random moments changes no count of who shares what. `test_chaos` has what else it must not change."""
 
 import random
 import signal
@@ -7,15 +7,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import polars as pl
-
-KILLS = 4
-
-
-def lake_ids(stream: Any, table: str, *columns: str) -> list[tuple[Any, ...]]:
-    frame = pl.read_parquet(stream.settings.lake_dir / table / "**" / "*.parquet")
-    return sorted(frame.select(columns).iter_rows())
 
 
 def feed(stream: Any, enough: threading.Event) -> None:
@@ -42,20 +33,6 @@ def killed_again_and_again(stream: Any, rng: random.Random, kills: int) -> None:
     enough.set()
     feeder.join()
     stream.run("--workers", "2")
-
-
-def test_kills_lose_nothing_and_double_nothing(new_stream: Callable[..., Any]):
-    stream = new_stream(epoch_seconds=0.1, lake_flush_seconds=0.2)
-    killed_again_and_again(stream, random.Random(7), KILLS)
-    expected, counts = stream.expected()
-    assert len(expected) > 500
-    assert stream.decisions() == expected
-    assert len(stream.read(stream.settings.dead_letters_topic)) == counts["dead"]
-    assert [i for (i,) in lake_ids(stream, "decisions", "decision_id")] == sorted(d[0] for d in expected)
-    events = lake_ids(stream, "events", "partition", "offset")
-    assert len(events) == len(set(events)) == counts["processed"] + counts["duplicate"]
-    dead = lake_ids(stream, "dead_letters", "partition", "offset")
-    assert len(dead) == len(set(dead)) == counts["dead"]
 
 
 def test_kills_change_no_count_of_who_shares_what(new_stream: Callable[..., Any], crowd_model_dir: Path):
