@@ -62,6 +62,10 @@ train-encoder *ARGS: setup
 train-categories *ARGS: setup
     uv run --frozen --extra text python -m models.categories.train --data ../shared/data "$@"
 
+# judge a million mutated events (files of real ones may be named) and see that every one is accounted for
+fuzz *ARGS: setup
+    @{{ python }} benchmarks/fuzz.py "$@"
+
 # kill a running deployment KILLS times at random moments and compare with one that nothing happened to
 chaos KILLS="20": setup
     @CHAOS_KILLS="$1" uv run --frozen pytest -q -s tests/flows/test_chaos.py

@@ -1,7 +1,6 @@
-"""`gillnet erase` against a deployment that ran: afterwards nothing on disk names the person, and the stream goes on."""
+"""`gillnet erase` against a deployment that ran: afterwards nothing on disk names the person."""
 
 import json
-import os
 import re
 import sqlite3
 import subprocess
@@ -37,7 +36,7 @@ def event(number: int, account: str, **more: Any) -> tuple[bytes, bytes]:
 
 
 def told(first: int) -> list[tuple[bytes, bytes]]:
-    """The person writes to others, others write to and about the person, and some of it is no event."""
+    """Let the person write to others, and others to and about the person; some of it is no event."""
     made = []
     for number in range(first, first + 120, 4):
         made += [
@@ -141,7 +140,7 @@ def test_the_note_names_nobody_but_tells_who_has_the_key(erased: Any):
     assert set(json.loads(note)) == {"schema", "pseudonym", "erased_at", "known_to_state", "lake_rows"}
     assert json.loads(note)["pseudonym"] == pseudonym_of((folder / "erasure.key").read_bytes(), PERSON)
     assert pseudonym_of(b"another key", PERSON) != json.loads(note)["pseudonym"]
-    assert os.stat(folder / "erasure.key").st_mode & 0o077 == 0
+    assert (folder / "erasure.key").stat().st_mode & 0o077 == 0
 
 
 def test_the_stream_goes_on_and_judges_the_others_as_if_nothing_happened(erased: Any):
