@@ -22,8 +22,9 @@ from detector.policy import policy_from
 from features.catalogue import DEFAULT
 from features.hashing import keys, shard_of
 from flows.checkpoints import Checkpoints
-from flows.recovery import forget_unfinished
+from flows.recovery import forget_unfinished, source_partitions
 from flows.state import Deployment, checkpoints_dir, locked, read_deployment, recovery_dir
+from flows.stream import FLOW
 from flows.visit import Visits, visit
 from models import default, folder
 
@@ -83,6 +84,9 @@ def _erase_from_state(settings: Settings, account_id: str) -> bool:
     if deployment is None:
         return False
     forget_unfinished(recovery_dir(settings))
+    partitions = source_partitions(recovery_dir(settings), f"{FLOW}.events")
+    if partitions == 0:
+        return False
     accounts = Checkpoints(checkpoints_dir(settings), "accounts")
     own = int(shard_of(keys(pl.Series([account_id])), deployment.shards)[0])
     found: list[bool] = []
@@ -97,12 +101,12 @@ def _erase_from_state(settings: Settings, account_id: str) -> bool:
         return {**state, "place": accounts.begin_anew(number, shard.snapshot(), state["place"])}
 
     # Groups of near duplicates hold texts without an author: they begin anew, for nobody can say which are whose.
-    visit(recovery_dir(settings), deployment, 1, Visits(accounts=without, texts=lambda _, __: None))
-    _delete_what_is_replaced(settings, deployment, own)
+    visit(recovery_dir(settings), deployment, partitions, Visits(accounts=without, texts=lambda _, __: None))
+    _delete_what_is_replaced(settings, deployment, partitions, own)
     return any(found)
 
 
-def _delete_what_is_replaced(settings: Settings, deployment: Deployment, own: int) -> None:
+def _delete_what_is_replaced(settings: Settings, deployment: Deployment, partitions: int, own: int) -> None:
     """Delete the files that the state no longer needs; the next start would, but it may be far off."""
     kept: dict[int, int] = {}
 
@@ -111,7 +115,7 @@ def _delete_what_is_replaced(settings: Settings, deployment: Deployment, own: in
             kept[number] = state["place"]["first"]
         return state
 
-    visit(recovery_dir(settings), deployment, 1, Visits(accounts=note))
+    visit(recovery_dir(settings), deployment, partitions, Visits(accounts=note))
     folder_ = checkpoints_dir(settings)
     for path in [*folder_.glob(f"accounts-{own:04d}.*"), *folder_.glob("texts-*")]:
         if path.name.startswith("texts-") or int(path.suffix[1:]) < kept.get(own, np.iinfo(np.int64).max):

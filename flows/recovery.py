@@ -17,6 +17,7 @@ from detector.contract.errors import GillnetError
 
 _EXECUTIONS: Final = "SELECT ex_num, worker_count, resume_epoch FROM exs"
 _FRONTIERS: Final = "SELECT ex_num, worker_index, worker_frontier FROM fronts"
+_PARTITIONS: Final = "SELECT max(CAST(state_key AS INTEGER)) FROM snaps WHERE step_id = ? HAVING count(*) > 0"
 _UNFINISHED: Final = "DELETE FROM snaps WHERE snap_epoch >= ?"
 
 
@@ -45,9 +46,15 @@ def forget_unfinished(folder: Path) -> int:
         ) from error
 
 
-def _rows(file: Path, query: str) -> list[tuple[int, ...]]:
+def source_partitions(folder: Path, step_id: str) -> int:
+    """Count the partitions of which a source has a state, 0 when it never had one."""
+    files = folder.glob("*.sqlite3")
+    return max((part + 1 for file in files for (part,) in _rows(file, _PARTITIONS, step_id)), default=0)
+
+
+def _rows(file: Path, query: str, *parameters: str) -> list[tuple[int, ...]]:
     with closing(sqlite3.connect(file)) as store:
-        return store.execute(query).fetchall()
+        return store.execute(query, parameters).fetchall()
 
 
 def _delete(file: Path, from_epoch: int) -> int:

@@ -52,9 +52,9 @@ class Visits:
     lanes: dict[int, LaneState] = field(default_factory=dict)
 
 
-def visit(recovery: Path, deployment: Deployment, partitions: int, visits: Visits, shards: int | None = None) -> None:
-    """Run the flow that gives every state to its function; ``shards``, if there are to be more than there were."""
-    accounts, entities = max(deployment.shards, shards or 0), deployment.entity_shards
+def visit(recovery: Path, deployment: Deployment, partitions: int, visits: Visits) -> None:
+    """Run the flow that gives every state to its function; ``partitions`` as many as the source has states of."""
+    accounts, entities = deployment.shards, deployment.entity_shards
     flow = Dataflow(FLOW)
     numbers = op.input("events", flow, _NoEvents(partitions, max(accounts, entities)))
     visited = [

@@ -73,15 +73,15 @@ class Cleaner:
 
     def __call__(self, rows: pl.DataFrame) -> pl.DataFrame:
         """Give the rows that are left, with the pseudonym for the id."""
-        kept = rows.filter(self._is_not_theirs(rows.columns))
-        columns = (self._cleaned(name, dtype) for name, dtype in kept.schema.items())
-        return kept.with_columns(column for column in columns if column is not None)
+        kept = rows.filter(self._is_not_theirs(rows.schema))
+        columns = {name: self._cleaned(name, dtype) for name, dtype in kept.schema.items()}
+        return kept.with_columns(column.alias(name) for name, column in columns.items() if column is not None)
 
-    def _is_not_theirs(self, columns: list[str]) -> pl.Expr:
-        if "value" in columns:  # a dead letter
+    def _is_not_theirs(self, schema: pl.Schema) -> pl.Expr:
+        if schema.get("value") == pl.Binary:  # a dead letter
             named = [pl.col("value").bin.contains(text.encode()) for text in self._within]
             return ~pl.any_horizontal(pl.col("value") == self._id.encode(), *named).fill_null(value=False)
-        if "account_id" in columns:
+        if "account_id" in schema:
             return pl.col("account_id").ne_missing(self._id)
         return pl.lit(value=True)
 
@@ -98,7 +98,7 @@ class Cleaner:
         if dtype == pl.List(pl.String):
             return column.list.eval(self._named(pl.element()))
         if isinstance(dtype, pl.List) and isinstance(dtype.inner, pl.Struct) and name != "reasons":
-            return column.list.eval(pl.element().struct.with_fields(self._named(pl.field("value"))))
+            return column.list.eval(pl.element().struct.with_fields(self._named(pl.field("value")).alias("value")))
         return None
 
     def _named(self, text: pl.Expr) -> pl.Expr:

@@ -52,18 +52,18 @@ def told(first: int) -> list[tuple[bytes, bytes]]:
 def contents(folder: Path) -> Iterator[tuple[str, str]]:
     """Give every file under a folder as text, what is packed unpacked too."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        yield path.name, path.read_bytes().decode(errors="replace")
+        yield str(path.relative_to(folder)), path.read_bytes().decode(errors="replace")
         if path.suffix == ".parquet":
-            yield path.name, _said(pl.read_parquet(path, hive_partitioning=False))
+            yield str(path.relative_to(folder)), _said(pl.read_parquet(path, hive_partitioning=False))
         elif path.suffix == ".arrow":
-            yield path.name, _said(pl.read_ipc(path.open("rb")))
+            yield str(path.relative_to(folder)), _said(pl.read_ipc(path.open("rb")))
         elif path.parent.name == "checkpoints":
             content = path.read_bytes()
             for block in read_blocks(content, len(content)):
-                yield path.name, " ".join(_bytes(array) for array in block.values())
+                yield str(path.relative_to(folder)), " ".join(_bytes(array) for array in block.values())
         elif path.suffix == ".sqlite3":
             with closing(sqlite3.connect(path)) as store:
-                yield path.name, str(store.execute("SELECT ser_change FROM snaps").fetchall())
+                yield str(path.relative_to(folder)), str(store.execute("SELECT ser_change FROM snaps").fetchall())
 
 
 def _bytes(array: np.ndarray) -> str:
@@ -113,7 +113,7 @@ def gillnet(stream: Any, *args: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_state_and_lake_knew_the_person_before(erased: Any):
-    assert any(name.startswith("accounts-") for name in erased.before)
+    assert any("accounts-" in name for name in erased.before)
     assert len([name for name in erased.before if name.endswith(".parquet")]) > 3
 
 
@@ -130,7 +130,8 @@ def test_their_rows_went_and_those_of_others_stayed(erased: Any):
     assert note["lake_rows"]["labels"] == 1
     assert note["known_to_state"]
     assert rows.filter(pl.col("target_id") == note["pseudonym"]).height == 30
-    campaign = pl.read_parquet(erased.settings.lake_dir / "campaigns" / "**" / "*.parquet").row(0, named=True)
+    campaigns = pl.read_parquet(erased.settings.lake_dir / "campaigns" / "**" / "*.parquet")
+    campaign = campaigns.row(by_predicate=pl.col("campaign_id") == "c", named=True)
     assert (campaign["member_ids"], campaign["examples"], campaign["template"]) == (["other-1"], ["nothing"], None)
 
 
