@@ -142,6 +142,11 @@ class AccountShard:
             self._flagged.pop(slot, None)
         return len(self) < known
 
+    def split(self, shards: int) -> dict[int, dict[str, NDArray[Any]]]:
+        """Copy the state by shard, for that many; a shard may have no account."""
+        self._features.touch(self._features.slots())
+        return {shard: self._extract(turn.slots) for shard, turn in self._features.turn(shards).items()}
+
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copy the state into values that never change."""
         return self._extract(self._features.slots())

@@ -13,20 +13,16 @@ import msgspec
 import numpy as np
 import polars as pl
 
-from detector.contract.errors import UsageError
-from detector.contract.times import DAY_MS, rfc3339
-from detector.engine import AccountShard
+from detector.contract.times import rfc3339
 from detector.lake.durable import remove, sync_folder
 from detector.lake.erase import erase as erase_from_lake
-from detector.policy import policy_from
-from features.catalogue import DEFAULT
 from features.hashing import keys, shard_of
+from flows.accounts import empty_shard
 from flows.checkpoints import Checkpoints
 from flows.recovery import forget_unfinished, source_partitions
 from flows.state import Deployment, checkpoints_dir, locked, read_deployment, recovery_dir
 from flows.stream import FLOW
 from flows.visit import Visits, visit
-from models import default, folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,7 +90,7 @@ def _erase_from_state(settings: Settings, account_id: str) -> bool:
     def without(number: int, state: ShardState | None) -> ShardState | None:
         if state is None or number != own:
             return state
-        shard = _empty(settings)
+        shard = empty_shard(settings)
         for told in accounts.read(number, state["place"]):
             shard.apply(told)
         found.append(shard.erase(account_id))
@@ -122,12 +118,3 @@ def _delete_what_is_replaced(settings: Settings, deployment: Deployment, partiti
             remove(path)
     if folder_.exists():
         sync_folder(folder_)
-
-
-def _empty(settings: Settings) -> AccountShard:
-    model = default() if settings.model_dir is None else folder.load(settings.model_dir)
-    lateness_ms, ttl_ms = round(settings.lateness_seconds * 1000), round(settings.account_ttl_days * DAY_MS)
-    try:
-        return AccountShard(DEFAULT, model, policy_from(settings, model.thresholds), lateness_ms, ttl_ms=ttl_ms)
-    except ValueError as error:
-        raise UsageError(str(error)) from error

@@ -23,6 +23,8 @@ ENTITY_SHARDS: Final = 4
 VERSION: Final = 3
 _LOCK_SECONDS: Final = 3.0  # killed workers let go of the lock within this
 
+_RECIPES: Final = {"shards": "change the state with `gillnet state reshard --shards {}`, "}
+
 
 class StateError(GillnetError):
     """The state folder cannot be used."""
@@ -41,6 +43,8 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     dead_letters_partitions: int
     campaigns_partitions: int
     scores_partitions: int
+    resharding_from: int | None = None
+    """Set while the number of shards is being changed: how many there were, or still are."""
 
 
 @contextmanager
@@ -117,6 +121,11 @@ def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deploy
     return deployment
 
 
+def write_deployment(settings: Settings, deployment: Deployment) -> None:
+    """Write what is fixed anew: only what has changed the state to fit it may do so."""
+    _write(_path(settings), msgspec.json.encode(deployment))
+
+
 def _path(settings: Settings) -> Path:
     return settings.state_dir / "deployment.json"
 
@@ -140,6 +149,11 @@ def _check_version(settings: Settings, deployment: Deployment) -> None:
 
 
 def _check(settings: Settings, partitions: dict[str, int], deployment: Deployment) -> None:
+    if deployment.resharding_from is not None:
+        raise UsageError(
+            f"the state in {settings.state_dir} is being changed to {deployment.shards} shards, and that was "
+            f"interrupted: finish it with `gillnet state reshard --shards {deployment.shards}`"
+        )
     fixed = {
         "shards": (settings.shards, deployment.shards),
         "events_topic": (settings.events_topic, deployment.events_topic),
@@ -147,8 +161,8 @@ def _check(settings: Settings, partitions: dict[str, int], deployment: Deploymen
     for name, (wanted, held) in fixed.items():
         if wanted != held:
             raise UsageError(
-                f"{name} is {wanted}, but the state in {settings.state_dir} was begun with {held}, and that cannot "
-                f"change: set it to {held}, or begin anew with another --state-dir"
+                f"{name} is {wanted}, but the state in {settings.state_dir} was begun with {held}: set it to {held}, "
+                f"{_RECIPES.get(name, '').format(wanted)}or begin anew with another --state-dir"
             )
     for topic, held in (
         (settings.decisions_topic, deployment.decisions_partitions),

@@ -66,6 +66,7 @@ COMMANDS: Final = (
     Command("demo", RUN_IT, "See the whole system work on this machine, in under a minute."),
     Command("run", RUN_IT, "Judge a Kafka stream: events in, decisions out, lake written."),
     Command("detect", RUN_IT, "Judge a file of events, without a broker."),
+    Command("state", RUN_IT, "Change the number of shards of a stopped deployment."),
     Command("messages", LOOK, "Show which messages are copies, and contacts in them."),
     Command("sql", LOOK, "Ask the lake anything, in DuckDB's SQL."),
     Command("investigate", LOOK, "Show why an account was judged as it was."),
