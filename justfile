@@ -70,6 +70,10 @@ fuzz *ARGS: setup
 chaos KILLS="20": setup
     @CHAOS_KILLS="$1" uv run --frozen pytest -q -s tests/flows/test_chaos.py
 
+# list known vulnerabilities of the dependencies in uv.lock (asks api.osv.dev)
+audit: setup
+    uv audit --frozen --preview-features audit-command
+
 # replay the real data sets of SOURCE through the whole system and print what came out
 real SOURCE="../shared/data" *ARGS: setup
     @{{ python }} benchmarks/real.py "$@"

@@ -74,7 +74,7 @@ class Chaos:
         self._kill_a_worker(process)
         time.sleep(self.rng.uniform(0, 0.5))
         process.send_signal(signal.SIGTERM)
-        _, errors = process.communicate(timeout=90)
+        _, errors = process.communicate(timeout=150)
         assert process.returncode == 0, errors
 
     def starting(self) -> None:

@@ -79,7 +79,7 @@ def stream(new_stream: Callable[..., Any]) -> Any:
         made.metrics = answer.read().decode()
     made.workers(process)[0].kill()  # so that there is something to log
     process.send_signal(signal.SIGTERM)
-    _, made.log = process.communicate(timeout=60)
+    _, made.log = process.communicate(timeout=150)
     assert process.returncode == 0, made.log
     made.run()
     return made
