@@ -60,7 +60,7 @@ from .constants import (
     UNANSWERED,
     WITHIN_SESSION,
 )
-from .totals import find_last, recount, remark
+from .totals import find_last, mark_last, recount, remark
 
 if TYPE_CHECKING:
     from features.arrays import State
@@ -87,14 +87,23 @@ _DAY_MS: Final = 86_400_000
 
 @part
 def place_event(s: State, r: int, capacity: int, place: int) -> None:
-    """Set the facts of the event just put at ``place``, which no window counts yet, and mend those behind it."""
+    """Set the facts of the event just put at ``place``, count it, and mend those behind it.
+
+    It is counted first: to mend an event may pass the flag of a key on to it.
+    """
     chunk = s.words[r + CHUNK]
     bits = np.uint64(s.log[chunk + BITS * capacity + place])
-    if _HAS_ORDER and not bits & RECEIVED:
+    in_order = _HAS_ORDER and not bits & RECEIVED
+    in_pair = PAIRS and bits & _PAIR and s.log[chunk + OTHER * capacity + place] != 0
+    if in_order:
         _set_order(s, r, capacity, place)
-        _mend_order(s, r, capacity, place)
-    if PAIRS and bits & _PAIR and s.log[chunk + OTHER * capacity + place] != 0:
+    if in_pair:
         _set_pair(s, r, capacity, place)
+    recount(s, r, capacity, place, 1)
+    mark_last(s, r, capacity, place)
+    if in_order:
+        _mend_order(s, r, capacity, place)
+    if in_pair:
         _mend_pairs(s, r, capacity, place)
 
 

@@ -64,7 +64,7 @@ from .constants import (
 )
 from .evaluate import evaluate
 from .places import RECEIVED, place_event
-from .totals import is_held, mark_last, recount
+from .totals import is_held
 
 if TYPE_CHECKING:
     from features.arrays import Batch, Results, State
@@ -216,8 +216,6 @@ def _insert(s: State, r: int, batch: Batch, row: int, bits: np.uint64) -> None:
     _write(s, chunk, capacity, place, batch, row, bits)
     s.halves[h + HELD] += 1
     place_event(s, r, capacity, place)
-    recount(s, r, capacity, place, 1)
-    mark_last(s, r, capacity, place)
 
 
 @part

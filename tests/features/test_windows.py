@@ -123,6 +123,26 @@ def test_arrivals_shuffled_within_the_lateness_allowed_end_in_the_same_state_bit
     assert ends[0] == ends[1]
 
 
+def test_an_opening_that_comes_late_takes_the_place_of_the_one_behind_it():
+    late, first = (
+        {
+            "event_id": name,
+            "account_id": "a",
+            "ts": 1_700_000_000_000 + at,
+            "type": "message",
+            "target_id": "b",
+            "text": "same text",
+        }
+        for name, at in (("late", 0), ("first", 1000))
+    )
+    ends = []
+    for order in ([late, first], [first, late]):
+        features = engine()
+        run(features, frame(order))
+        ends.append(content(features))
+    assert ends[0] == ends[1]
+
+
 def content(features: AccountFeatures) -> dict[int, tuple[bytes, list[tuple[int, ...]]]]:
     """Say all that is known of each account, but not where in memory it lies: its record and its held events."""
     known, fixed = features.snapshot(), features.plan.constants
