@@ -38,8 +38,9 @@ YEAR_MS = 365 * 86_400_000
 OTHERS = re.compile(
     r"^accounts_per_|received|^reporters_|^(opened|unanswered|answered)_ratio|^turns_per_|^own_words_"
     r"|^match_to_message_|^answer_seconds_|_before_contact_|^opening_repeats_"
+    r"|^text_(copies|senders|campaign|answer)_|^copied_|^shape_repeats_|^on_(topic|script)_"
 )
-"""Features that count what other accounts do: share an entity, act upon the account, or answer it."""
+"""Features that count what other accounts do: share an entity, send a text alike, act upon the account, or answer."""
 NEW = "messages_count_24h"
 """A feature the smaller catalogue lacks."""
 
