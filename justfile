@@ -26,7 +26,7 @@ run *ARGS: setup
 # run the tests (arguments go to pytest)
 test *ARGS: setup
     @{{ python }} -m detector.compiling
-    @uv run --frozen pytest "$@"
+    @uv run --frozen pytest -n 2 --dist loadfile "$@"
 
 # check style, types and which package imports which
 lint: setup

@@ -10,6 +10,7 @@ import pytest
 
 from detector.contract import campaigns
 
+pytestmark = pytest.mark.parametrize("broker", ["embedded"], indirect=True)  # which broker it is makes no difference
 START_MS = 1_767_571_200_000
 NAMES = ("Anna", "Bob", "Carla", "Dan", "Eve", "Finn", "Gina", "Hugo", "Ida", "Jon", "Kim", "Leo")
 CHAT = ("how was your weekend", "hiking with my sister", "do you like thai", "see you at eight")

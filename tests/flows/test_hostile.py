@@ -20,6 +20,7 @@ from flows.clients import ensure_topics
 from flows.producer import produce
 from flows.state import read_totals
 
+pytestmark = pytest.mark.parametrize("broker", ["embedded"], indirect=True)  # which broker it is makes no difference
 START_MS = 1_767_571_200_000
 SHAPES = {
     "10 kB": "k" * 10_000,

@@ -65,6 +65,7 @@ def test_every_processed_event_has_its_score(done: Done):
     scores = [json.loads(message.value()) for message in done.stream.read(done.stream.settings.scores_topic)]
     assert len({score["event_id"] for score in scores}) == len(scores) == done.counts["processed"]
     names = {"schema", "account_id", "event_id", "event_ts", "score", "verdict", "model_version"}
+    names |= {"language", "campaign_id", "spam", "scam", "contact_harvesting", "sexual_solicitation", "harassment"}
     assert scores[0].keys() == names
 
 

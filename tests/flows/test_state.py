@@ -11,7 +11,7 @@ from detector.contract.errors import UsageError
 from detector.settings import Settings
 from flows.state import StateError, locked, open_deployment, read_totals, recovery_dir, write_totals
 
-PARTITIONS = {"events": 4, "decisions": 4, "scores": 4, "labels": 4, "events.dlq": 4}
+PARTITIONS = {"events": 4, "decisions": 4, "scores": 4, "labels": 4, "campaigns": 4, "events.dlq": 4}
 
 
 @pytest.fixture
