@@ -11,12 +11,13 @@ import numpy as np
 import polars as pl
 
 from detector import verdicts
+from detector.contract.campaigns import campaign_id
 from detector.contract.decisions import Decision, Reason, Verdict, decision_id
 from detector.contract.errors import UsageError
 from detector.contract.times import rfc3339
 from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
-from detector.results import ShardResult, campaign_id
+from detector.results import ShardResult
 from features.arrays import PROCESSED
 from features.hashing import keys
 from features.state import TTL_MS, AccountFeatures
@@ -244,7 +245,7 @@ class AccountShard:
             event_ts=rfc3339(at_ms),
             decided_at=rfc3339(at_ms if now_ms is None else now_ms),
             expires_at=None if lasts_ms is None else rfc3339(at_ms + lasts_ms),
-            campaign_id=campaign_id(campaign),
+            campaign_id=campaign_id(campaign) if campaign else None,
             model_version=self._model.version,
             policy_version=self._policy.version,
             shadow=self._policy.shadow,

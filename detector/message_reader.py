@@ -21,6 +21,8 @@ from models.categories import Categories
 from models.encoder import StaticEncoder
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from detector.settings import Settings
@@ -47,8 +49,7 @@ class MessageReader:
     @classmethod
     def load(cls, settings: Settings) -> MessageReader:
         """Load what the settings name; UsageError if a model or the bank is broken, or they do not fit each other."""
-        encoder = StaticEncoder.load(settings.encoder_dir)
-        categories = Categories.load(settings.categories_dir, encoder_id=encoder.model_id)
+        encoder, categories = _models(settings.encoder_dir, settings.categories_dir)
         return cls(encoder, categories, TemplateBank.load(templates_file(settings), encoder))
 
     def read(self, columns: EventColumns) -> Messages | None:
@@ -109,8 +110,13 @@ class MessageReader:
         return np.array(list(self._categories.thresholds.values()), np.float32)
 
 
-@cache
 def shipped_reader() -> MessageReader:
-    """Load the models shipped with Gillnet, once; no template is known."""
-    encoder = StaticEncoder.load()
-    return MessageReader(encoder, Categories.load(encoder_id=encoder.model_id))
+    """Make a reader with the models shipped with Gillnet; no template is known."""
+    return MessageReader(*_models(None, None))
+
+
+@cache
+def _models(encoder_dir: Path | None, categories_dir: Path | None) -> tuple[StaticEncoder, Categories]:
+    """Load models once: what warms the kernels and what reads messages are the same ones."""
+    encoder = StaticEncoder.load(encoder_dir)
+    return encoder, Categories.load(categories_dir, encoder_id=encoder.model_id)

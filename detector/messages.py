@@ -16,7 +16,7 @@ from features.hashing import keys
 from features.slots import SlotTable
 from features.text.column import TextColumn
 from features.text.contact_splits import SplitContacts
-from features.text.contacts import ContactKind, Contacts, find_contacts
+from features.text.contacts import find_contacts
 from features.text.fold import normalise
 from features.text.language import CODES, guess_languages
 from features.text.near_duplicates import NearDuplicates
@@ -32,11 +32,8 @@ if TYPE_CHECKING:
     from features.text.near_duplicates import Groups, Matches
 
 SENDERS_SHOWN_MIN: Final = 3
-CLOSENESS_SHOWN_MIN: Final = 0.6
-"""What many people happen to say is less alike than copies are: `benchmarks/text.py` on ordinary chat."""
 _HEAD: Final = {"event_id": pl.String(), "account_id": pl.String(), "ts": pl.Datetime("ms", "UTC")}
 _LANGUAGES: Final = pl.Series("language", CODES)
-_KINDS: Final = pl.Series("kind", [kind.name.lower() for kind in ContactKind])
 
 
 @dataclass
@@ -62,7 +59,7 @@ class Reader:
         found = [find_contacts(texts), self._tails.find(self._senders.find_or_add(senders), ts, texts)]
         rows = head.hstack([_LANGUAGES[guess_languages(texts)]]).hstack(_groups_of(matches))
         categories = pl.DataFrame(scores, schema=list(self.categories.names), orient="row")
-        return rows.hstack(categories), pl.concat([_contacts(head, contacts) for contacts in found])
+        return rows.hstack(categories), pl.concat([contacts.beside(head) for contacts in found])
 
     def groups(self) -> pl.DataFrame:
         """Return the near duplicates of several senders, most senders first; ``example`` is one of their texts."""
@@ -82,10 +79,6 @@ def _groups_of(matches: Matches) -> pl.DataFrame:
 
 def _names(leaders: np.ndarray[tuple[int], np.dtype[np.uint64]]) -> pl.Series:
     return pl.Series("group", [f"{leader:016x}" for leader in leaders.tolist()], pl.String)
-
-
-def _contacts(head: pl.DataFrame, contacts: Contacts) -> pl.DataFrame:
-    return head[contacts.row].hstack([_KINDS[contacts.kind], contacts.values.series().alias("value")])
 
 
 def _told(groups: Groups) -> pl.DataFrame:

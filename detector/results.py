@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 import polars as pl
 
+from detector.contract.campaigns import campaign_id
 from detector.contract.decisions import Verdict
 from features.messages import (
     CAMPAIGN_HIGH,
@@ -100,18 +101,14 @@ class ShardResult:
         return heads if len(self.processed) == len(heads) else heads[self.processed]
 
 
-def campaign_id(number: int) -> str | None:
-    """Write the id of a campaign; None for none."""
-    return f"camp_{number:016x}" if number else None
-
-
 def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     """Make the columns that say what texts are."""
     rows = np.flatnonzero(measures[:, LANGUAGE] >= 0)
     said = measures[rows]
     halves = np.ascontiguousarray(said[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]])
     numbers, places = np.unique(halves.view(np.uint64)[:, 0], return_inverse=True)
-    campaigns = pl.Series("campaign_id", list(map(campaign_id, numbers.tolist())), pl.String)
+    ids = [campaign_id(number) if number else None for number in numbers.tolist()]
+    campaigns = pl.Series("campaign_id", ids, pl.String)
     texts = [_LANGUAGES[said[:, LANGUAGE]], campaigns[places]]
     texts += [pl.Series(name, said[:, place] / 1000) for place, name in CATEGORIES.items()]
     spread = np.full(len(measures), len(rows))  # behind the last: null

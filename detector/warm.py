@@ -33,24 +33,28 @@ _MESSAGE: Final = (
 
 def warm() -> None:
     """Send made-up events through reading, features, the shipped model, policy, reasons and a checkpoint."""
-    warm_texts()
-    warm_accounts(_MESSAGE)
+    _judge(warm_texts())
 
 
-def warm_texts() -> None:
+def warm_texts() -> Arrived:
     """Read and group a made-up message."""
     groups = MessageGroups(1)
-    _arrived(_MESSAGE, groups)
+    arrived = _arrived(_MESSAGE, groups)
     groups.changes()
     groups.sweep(0, 1)
+    return arrived
 
 
-def warm_accounts(event: bytes = _BARE) -> None:
-    """Judge the account of a made-up event."""
+def warm_accounts() -> None:
+    """Judge the account of a made-up event without a text."""
+    _judge(_arrived(_BARE, MessageGroups(1)))
+
+
+def _judge(arrived: Arrived) -> None:
     policy = Policy((0.0, 0.6, 0.7, 0.8), (HOUR_MS,) * 4, events_min=1, shadow=False)
     shard = AccountShard(DEFAULT, default(), policy, HOUR_MS)
     for _ in range(2):  # the first finds nobody to forget
-        for _, batch in split(_arrived(event, MessageGroups(1)), 1):
+        for _, batch in split(arrived, 1):
             shard.process(batch, 0, None)
     shard.changes()
 

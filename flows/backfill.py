@@ -18,6 +18,7 @@ import msgspec
 
 from detector import verdicts
 from detector.backfill import Filled, Filling, History
+from detector.contract.durable import write_file
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.lake import LakeWriter
@@ -178,6 +179,4 @@ def _deployments(settings: Settings, plan: Plan, held: _Held) -> frozenset[str] 
 
 
 def _note_deployments(settings: Settings, deployments: Sequence[str]) -> None:
-    draft = settings.state_dir / "filled_from.tmp"
-    draft.write_bytes(msgspec.json.encode(deployments))
-    draft.replace(settings.state_dir / "filled_from.json")
+    write_file(settings.state_dir / "filled_from.json", msgspec.json.encode(deployments))

@@ -16,8 +16,8 @@ from typing import Any, Final, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.contract.durable import make_folder, remove, sync_folder, write_whole
 from detector.contract.errors import GillnetError
-from detector.lake.durable import make_folder, remove, sync_folder, write_whole
 from flows.blocks import BlockError, encode, read_blocks
 
 SEGMENT_BYTES: Final = 1 << 20

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from detector.contract.durable import remove, sync_folder
 from detector.contract.times import rfc3339
-from detector.lake.durable import remove, sync_folder
 from detector.lake.erase import erase as erase_from_lake
 from features.hashing import keys, shard_of
 from flows.accounts import empty_shard

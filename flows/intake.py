@@ -7,8 +7,6 @@ time has come.
 
 from __future__ import annotations
 
-import threading
-from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -35,6 +33,7 @@ from flows.batches import (
     Tick,
 )
 from flows.routing import shard_key
+from flows.worker_table import OfWorker
 
 _NOTHING: Final = Asked(np.zeros(0, np.int64), {})
 
@@ -45,12 +44,7 @@ class Reading:
 
     plan: Plan
     reader: Reader | None
-    _tails: dict[int, Tails] = field(default_factory=lambda: defaultdict(Tails))
-
-    @property
-    def tails(self) -> Tails:
-        """Give those of the worker that asks; a worker is a thread."""
-        return self._tails[threading.get_ident()]
+    tails: OfWorker[Tails] = field(default_factory=lambda: OfWorker(Tails))
 
 
 def take_in(
@@ -62,7 +56,7 @@ def take_in(
         return [(key, Incoming(number, batch.mark, None, _NOTHING))] if batch.moved else []
     if batch.events.is_empty():
         return []
-    arrived = arrive(batch.events, reading.plan, reading.reader, reading.tails)
+    arrived = arrive(batch.events, reading.plan, reading.reader, reading.tails.get())
     return [(key, Incoming(number, batch.mark, arrived, asked_of(arrived.sharings, entity_homes)))]
 
 

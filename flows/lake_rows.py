@@ -14,11 +14,10 @@ from detector.lake.tables import campaigns_frame, decisions_frame
 from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
 from features.intake import Arrived
-from features.text.contacts import ContactKind, Contacts
+from features.text.contacts import Contacts
 from flows.batches import CampaignsTold, SourceBatch
 
 _EVENT: Final = ("event_id", "account_id", "ts")
-_KINDS: Final = pl.Series("kind", [kind.name.lower() for kind in ContactKind])
 _DEAD: Final = {
     "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
     "seen_at": pl.Int64, "value": pl.Binary,
@@ -87,8 +86,7 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
 def _told(item: ContactRows) -> Iterator[pl.DataFrame]:
     for field, contacts in item.found:
         of = pl.Series("field", [field]).new_from_index(0, len(contacts.row))
-        values = contacts.values.series().cast(pl.String).alias("value")
-        yield item.events[contacts.row].hstack([_KINDS[contacts.kind], values, of])
+        yield contacts.beside(item.events).hstack([of])
 
 
 def _joined(results: list[ShardResult]) -> ShardResult:

@@ -14,6 +14,7 @@ from typing import Final
 import msgspec
 from bytewax.recovery import init_db_dir
 
+from detector.contract.durable import write_file
 from detector.contract.errors import GillnetError, UsageError
 from detector.settings import Settings
 
@@ -97,7 +98,7 @@ def read_totals(settings: Settings) -> dict[str, int]:
 
 def write_totals(settings: Settings, totals: dict[str, int]) -> None:
     """Write what was counted until this clean end."""
-    _write(settings.state_dir / "totals.json", msgspec.json.encode(totals))
+    write_file(settings.state_dir / "totals.json", msgspec.json.encode(totals))
 
 
 def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deployment:
@@ -117,13 +118,13 @@ def _begin(settings: Settings, partitions: dict[str, int], path: Path) -> Deploy
             file.unlink()
     recovery.mkdir(exist_ok=True)
     init_db_dir(recovery, RECOVERY_PARTITIONS)  # type: ignore[no-untyped-call]  # untyped there
-    _write(path, msgspec.json.encode(deployment))
+    write_file(path, msgspec.json.encode(deployment))
     return deployment
 
 
 def write_deployment(settings: Settings, deployment: Deployment) -> None:
     """Write what is fixed anew: only what has changed the state to fit it may do so."""
-    _write(_path(settings), msgspec.json.encode(deployment))
+    write_file(_path(settings), msgspec.json.encode(deployment))
 
 
 def _path(settings: Settings) -> Path:
@@ -192,12 +193,3 @@ def _lock(descriptor: int, state_dir: Path) -> None:
             time.sleep(0.05)
         else:
             return
-
-
-def _write(path: Path, content: bytes) -> None:
-    draft = path.with_suffix(".tmp")
-    with draft.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(path)

@@ -28,6 +28,7 @@ class Table(Protocol):
 
 
 T = TypeVar("T", bound=Table)
+S = TypeVar("S")
 
 
 class WorkerTable(Generic[T]):
@@ -65,17 +66,17 @@ class WorkerTable(Generic[T]):
         self._checkpoints.write({shard: c for shard, c in told.items() if shard not in others or len(c["keys"])})
 
 
-class OfWorker(Generic[T]):
-    """The table of each worker, made when it is first asked for. A worker is a thread.
+class OfWorker(Generic[S]):
+    """What each worker has of its own, made when it is first asked for. A worker is a thread.
 
     (What is local to a thread would not do: Rust's threads are new ones to Python at every call.)
     """
 
-    def __init__(self, new: Callable[[], WorkerTable[T]]) -> None:
+    def __init__(self, new: Callable[[], S]) -> None:
         self._new = new
-        self._made: dict[int, WorkerTable[T]] = {}
+        self._made: dict[int, S] = {}
 
-    def get(self) -> WorkerTable[T]:
+    def get(self) -> S:
         """Give that of the worker that asks."""
         thread = threading.get_ident()
         if thread not in self._made:

@@ -5,7 +5,6 @@ It is one file (safetensors, its header names the templates), so that it is writ
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +13,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
+from detector.contract.durable import write_file
 from detector.contract.errors import UsageError
 from features.hashing import keys
 from features.text.column import TextColumn
@@ -155,13 +155,7 @@ class TemplateBank:
             {"signatures": self._known.signatures, "vectors": self._known.vectors},
             metadata={_HEAD: msgspec.json.encode(manifest).decode()},
         )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-        with draft.open("wb") as out:
-            out.write(content)
-            out.flush()
-            os.fsync(out.fileno())
-        draft.replace(path)
+        write_file(path, content)
 
     def reload_if_changed(self) -> bool:
         """Read the file again if it is another one than was read last; whether it was. A file that is gone is empty."""

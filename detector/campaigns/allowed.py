@@ -6,13 +6,13 @@ with ``"allowed": false`` it is a campaign if it looks like one, whatever was le
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
 
+from detector.contract.durable import write_file
 from detector.contract.errors import UsageError
 from features.text.column import TextColumn
 from features.text.fold import normalise
@@ -82,24 +82,13 @@ def add_allowed(path: Path, entries: Iterable[Allowed]) -> None:
     before = path.read_bytes() if path.exists() else b""
     if before and not before.endswith(b"\n"):
         before += b"\n"
-    _write(path, before + _lines(entries))
+    write_file(path, before + _lines(entries))
 
 
 def write_allowed(path: Path, entries: Iterable[Allowed]) -> None:
     """Write the file anew."""
-    _write(path, _lines(entries))
+    write_file(path, _lines(entries))
 
 
 def _lines(entries: Iterable[Allowed]) -> bytes:
     return b"".join(msgspec.json.encode(entry) + b"\n" for entry in entries)
-
-
-def _write(path: Path, content: bytes) -> None:
-    """Let those who read it see the old file or the new one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    with draft.open("wb") as out:
-        out.write(content)
-        out.flush()
-        os.fsync(out.fileno())
-    draft.replace(path)

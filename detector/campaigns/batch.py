@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import numpy as np
 
-from detector.campaigns.evidence import CLOSENESS_MIN, SENDERS_MIN
+from detector.campaigns.evidence import SENDERS_MIN
+from features.messages import CLOSENESS_MIN
 from features.text.column import TextColumn
 from features.text.contacts import ContactKind
 from features.text.fold import normalise

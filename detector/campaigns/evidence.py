@@ -10,14 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from detector.contract.decisions import Verdict
+from features.messages import CLOSENESS_MIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from detector.campaigns.record import Record
 
-CLOSENESS_MIN: Final = 0.6
-"""What many people happen to say is less alike than copies are: `benchmarks/text.py` on ordinary chat."""
 SENDERS_MIN: Final = 3
 WINDOW_MS: Final = 90 * 86_400_000
 """The distinct senders that count are those within so much time."""

@@ -21,6 +21,7 @@ import typer
 from typer._click.exceptions import ClickException  # typer carries its own click and names it nowhere public
 from typer.core import TyperCommand, TyperGroup
 
+from detector.cli.epilogs import as_written
 from detector.contract.errors import GillnetError, UsageError
 from detector.printable import printable
 
@@ -39,11 +40,6 @@ Settings come from flags, then GILLNET_… variables, then gillnet.toml.
 """
 
 
-def _as_written(text: str) -> str:
-    """Keep the line breaks of a text shown in help (click's own mark for it)."""
-    return "\n\n".join(f"\b\n{part}" for part in text.strip().split("\n\n"))
-
-
 @dataclass(frozen=True, slots=True)
 class Command:
     """A command as ``gillnet --help`` lists it."""
@@ -58,7 +54,7 @@ class Command:
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command(self.name, epilog=_as_written(module.EXAMPLE))(getattr(module, self.name))
+            app.command(self.name, epilog=as_written(module.EXAMPLE))(getattr(module, self.name))
         return typer.main.get_command(app)
 
 
@@ -127,7 +123,7 @@ def _gillnet(
 def command_line() -> TyperGroup:
     """Build the ``gillnet`` command with every sub-command listed."""
     app = typer.Typer(cls=LazyGroup, rich_markup_mode=None, no_args_is_help=True)
-    app.callback(epilog=_as_written(EPILOG))(_gillnet)
+    app.callback(epilog=as_written(EPILOG))(_gillnet)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
     for command in COMMANDS:

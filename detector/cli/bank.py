@@ -10,6 +10,7 @@ import typer
 from detector.campaign_files import templates_file
 from detector.campaign_labels import open_bank
 from detector.cli.console import OUT, print_json
+from detector.cli.epilogs import as_written
 from detector.contract.errors import UsageError
 from detector.settings import load_settings
 from models.bank import TemplateBank
@@ -35,11 +36,7 @@ def _bank() -> None:
     """Carry the templates of confirmed campaigns from one deployment to another."""
 
 
-def _as_written(text: str) -> str:
-    return f"\b\n{text.strip()}"
-
-
-@app.command(epilog=_as_written(EXPORT_EXAMPLE))
+@app.command(epilog=as_written(EXPORT_EXAMPLE))
 def export(file: File, json: Json = False) -> None:
     """Write all known templates to a file, texts of strangers among them."""
     bank = open_bank(load_settings())
@@ -50,7 +47,7 @@ def export(file: File, json: Json = False) -> None:
         OUT.print(f"{len(bank)} templates in {file}", markup=False)
 
 
-@app.command("import", epilog=_as_written(IMPORT_EXAMPLE))
+@app.command("import", epilog=as_written(IMPORT_EXAMPLE))
 def import_(file: File, json: Json = False) -> None:
     """Take the templates of another deployment in; those known already stay as they are.
 

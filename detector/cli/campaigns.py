@@ -14,6 +14,7 @@ from rich.text import Text
 from detector.campaign_files import Label
 from detector.campaign_labels import campaign_in, campaigns_in, label_campaign
 from detector.cli.console import OUT, print_json
+from detector.cli.epilogs import as_written
 from detector.contract.campaigns import Status
 from detector.printable import printable
 from detector.settings import load_settings
@@ -52,16 +53,12 @@ def _campaigns() -> None:
     """Look at accounts that act together, and say whether they are bots."""
 
 
-def _as_written(text: str) -> str:
-    return f"\b\n{text.strip()}"
-
-
 def _opened(lake_dir: Path | None) -> tuple[Lake, Settings]:
     settings = load_settings(lake_dir=lake_dir)
     return Lake(settings.lake_dir), settings
 
 
-@app.command("list", epilog=_as_written(LIST_EXAMPLE))
+@app.command("list", epilog=as_written(LIST_EXAMPLE))
 def list_(
     status: Annotated[Status | None, typer.Option(help="Only campaigns that are so.  [default: all]")] = None,
     limit: Annotated[int, typer.Option(min=1, help="Campaigns to show, most members first.")] = 20,
@@ -81,7 +78,7 @@ def list_(
     OUT.print(table if found else "no campaigns in the lake", soft_wrap=False)
 
 
-@app.command(epilog=_as_written(SHOW_EXAMPLE))
+@app.command(epilog=as_written(SHOW_EXAMPLE))
 def show(
     campaign: CampaignId,
     members: Annotated[int, typer.Option(min=0, help="Members to name, in the order they joined.")] = 20,
@@ -110,7 +107,7 @@ def show(
         _say(f"  member      {account_id}")
 
 
-@app.command(epilog=_as_written(LABEL_EXAMPLE))
+@app.command(epilog=as_written(LABEL_EXAMPLE))
 def label(
     campaign: CampaignId,
     label: Annotated[Label, typer.Argument(help="What it is.")],

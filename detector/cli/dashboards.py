@@ -8,6 +8,7 @@ from typing import Annotated, Final
 
 import typer
 
+from detector.cli.epilogs import as_written
 from detector.settings import load_settings
 
 PUSH_EXAMPLE: Final = """
@@ -27,11 +28,7 @@ def _dashboards() -> None:
     """Push the Grafana board, or write it and the alert rules as files."""
 
 
-def _as_written(text: str) -> str:
-    return f"\b\n{text.strip()}"
-
-
-@app.command(epilog=_as_written(PUSH_EXAMPLE))
+@app.command(epilog=as_written(PUSH_EXAMPLE))
 def push(
     url: Annotated[str | None, typer.Option(help="Where Grafana answers.  [default: the setting grafana_url]")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Write the result as JSON.")] = False,
@@ -52,7 +49,7 @@ def push(
         typer.echo(f"Board {outcome}: {without_credentials(settings.grafana_url).rstrip('/')}/d/{UID}")
 
 
-@app.command(epilog=_as_written(EXPORT_EXAMPLE))
+@app.command(epilog=as_written(EXPORT_EXAMPLE))
 def export(
     output: Annotated[Path, typer.Option(help="Folder to write into.")] = Path("grafana"),
     as_json: Annotated[bool, typer.Option("--json", help="Write the list of files as JSON.")] = False,

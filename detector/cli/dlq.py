@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
+from detector.cli.epilogs import as_written
 from detector.contract.errors import GillnetError, UsageError
 from detector.printable import printable
 from detector.settings import load_settings
@@ -54,11 +55,7 @@ def _dlq() -> None:
     """Look at dead letters, the events that could not be read, and send repaired ones back."""
 
 
-def _as_written(text: str) -> str:
-    return f"\b\n{text.strip()}"
-
-
-@app.command("list", epilog=_as_written(LIST_EXAMPLE))
+@app.command("list", epilog=as_written(LIST_EXAMPLE))
 def list_(
     cause: Cause = None,
     limit: Annotated[int, typer.Option(min=0, help="Newest letters to show.")] = 20,
@@ -107,7 +104,7 @@ def _print_list(counts: Counter[tuple[str, str]], newest: Iterable[Letter], *, j
         OUT.print(f"{head}  {_shown(letter.value, VALUE_CHARACTERS)}", markup=False)
 
 
-@app.command(epilog=_as_written(SHOW_EXAMPLE))
+@app.command(epilog=as_written(SHOW_EXAMPLE))
 def show(
     place: Annotated[str, typer.Argument(help="The letter, as `gillnet dlq list` names it.")],
     output: Annotated[Path | None, typer.Option(help="Write its bytes, untouched, to a file instead.")] = None,
@@ -134,7 +131,7 @@ def show(
         OUT.print(_shown(letter.value, SHOWN_CHARACTERS), markup=False)
 
 
-@app.command(epilog=_as_written(REPLAY_EXAMPLE))
+@app.command(epilog=as_written(REPLAY_EXAMPLE))
 def replay(
     places: Places = None,
     cause: Cause = None,

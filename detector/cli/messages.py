@@ -11,9 +11,10 @@ import typer
 
 from detector.cli.console import OUT, print_json, progress
 from detector.detect import day_end_ms
-from detector.messages import CLOSENESS_SHOWN_MIN, write_messages
+from detector.messages import write_messages
 from detector.printable import printable
 from detector.settings import load_settings
+from features.messages import CLOSENESS_MIN
 
 EXAMPLE = """
 Examples:
@@ -40,7 +41,7 @@ def messages(
     now_ms = day_end_ms(time.time_ns() // 1_000_000)
     with progress("reading") as advance:
         count, contacts, groups = write_messages(input_, output, load_settings(), now_ms, advance)
-    copied = groups.filter(pl.col("closeness") >= CLOSENESS_SHOWN_MIN)
+    copied = groups.filter(pl.col("closeness") >= CLOSENESS_MIN)
     shared = _shared(contacts)
     if json:
         print_json(

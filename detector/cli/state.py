@@ -7,6 +7,7 @@ from typing import Annotated, Final
 
 import typer
 
+from detector.cli.epilogs import as_written
 from detector.settings import load_settings
 
 RESHARD_EXAMPLE: Final = """
@@ -22,11 +23,7 @@ def _state() -> None:
     """Change the state of a stopped deployment."""
 
 
-def _as_written(text: str) -> str:
-    return f"\b\n{text.strip()}"
-
-
-@app.command(epilog=_as_written(RESHARD_EXAMPLE))
+@app.command(epilog=as_written(RESHARD_EXAMPLE))
 def reshard(
     shards: Annotated[int, typer.Option(help="How many shards there are to be.")],
     state_dir: Annotated[

@@ -9,7 +9,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.lake.durable import write_whole
+from detector.contract.durable import write_whole
 from detector.lake.tables import TABLES
 from detector.lake.writer import STAGING
 

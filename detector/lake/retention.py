@@ -8,7 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Final
 
-from detector.lake.durable import sync_folder
+from detector.contract.durable import sync_folder
 from detector.lake.tables import TABLES
 
 _DAY: Final = re.compile(r"date=(\d{4}-\d{2}-\d{2})")

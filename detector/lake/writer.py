@@ -17,7 +17,7 @@ from typing import Final
 
 import polars as pl
 
-from detector.lake.durable import make_folder, remove, write_whole
+from detector.contract.durable import make_folder, remove, write_whole
 from detector.lake.tables import TABLES, LakeError, as_stored, days, packed
 
 STAGING: Final = "_staging"

@@ -9,9 +9,10 @@ are identities by their very digits and signs, which normalising would change, a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
+import polars as pl
 
 from detector.contract.jit import kernel
 from features.text.column import TextColumn
@@ -58,6 +59,13 @@ class Contacts(NamedTuple):
         values = TextColumn(self.values.data[places], offsets)
         row, kind, key, place, stop, _ = self
         return Contacts(row[order], kind[order], key[order], place[order], stop[order], values)
+
+    def beside(self, events: pl.DataFrame) -> pl.DataFrame:
+        """Give each contact the columns of the event it was found in, its ``kind`` and its ``value``."""
+        return events[self.row].hstack([_KINDS[self.kind], self.values.series().alias("value")])
+
+
+_KINDS: Final = pl.Series("kind", [kind.name.lower() for kind in ContactKind])
 
 
 def find_contacts(texts: TextColumn) -> Contacts:

@@ -10,7 +10,17 @@ from typing import IO
 
 def write_whole(path: Path, scratch: Path, write: Callable[[IO[bytes]], object]) -> None:
     """Write a file under another name in ``scratch``, on the same file system, then move it into place."""
-    draft = scratch / f"{path.parent.name}-{path.name}.tmp"
+    _write(path, scratch / f"{path.parent.name}-{path.name}.tmp", write)
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a small file, in a folder that is made if it is missing: who reads it sees the old one or the new one."""
+    make_folder(path.parent)
+    draft = path.with_name(f".{path.name}.{os.getpid()}.tmp")  # several processes may write it
+    _write(path, draft, lambda out: out.write(content))
+
+
+def _write(path: Path, draft: Path, write: Callable[[IO[bytes]], object]) -> None:
     with draft.open("wb") as out:
         write(out)
         out.flush()
