@@ -21,7 +21,7 @@ from detector.settings import Settings
 RECOVERY_PARTITIONS: Final = 2
 ENTITY_SHARDS: Final = 4
 """More than four workers need not count entities: it is a small part of the work."""
-VERSION: Final = 3
+VERSION: Final = 4
 _LOCK_SECONDS: Final = 3.0  # killed workers let go of the lock within this
 
 _RECIPES: Final = {"shards": "change the state with `gillnet state reshard --shards {}`, "}
@@ -48,6 +48,12 @@ class Deployment(msgspec.Struct, frozen=True, kw_only=True):
     """Set while the number of shards is being changed: how many there were, or still are."""
 
 
+class _Versioned(msgspec.Struct, frozen=True):
+    """What is read of a deployment first: another version may have had other fields."""
+
+    version: int
+
+
 @contextmanager
 def locked(state_dir: Path) -> Iterator[int]:
     """Hold the state folder alone; the descriptor is for the workers, so that it stays locked until all are gone."""
@@ -64,20 +70,24 @@ def locked(state_dir: Path) -> Iterator[int]:
 
 def open_deployment(settings: Settings, partitions: dict[str, int]) -> Deployment:
     """Read what is fixed, or fix it when there is no state yet; refuse settings that do not fit it."""
-    deployment = _read(settings)
+    deployment = read_deployment(settings)
     if deployment is None:
         return _begin(settings, partitions, _path(settings))
-    _check_version(settings, deployment)
     _check(settings, partitions, deployment)
     return deployment
 
 
 def read_deployment(settings: Settings) -> Deployment | None:
     """Read what is fixed, whatever the topics and settings are; None when there is no state."""
-    deployment = _read(settings)
-    if deployment is not None:
-        _check_version(settings, deployment)
-    return deployment
+    path = _path(settings)
+    if not path.exists():
+        return None
+    try:
+        content = path.read_bytes()
+        _check_version(settings, msgspec.json.decode(content, type=_Versioned).version)
+        return msgspec.json.decode(content, type=Deployment)
+    except msgspec.DecodeError as error:
+        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
 
 
 def recovery_dir(settings: Settings) -> Path:
@@ -131,20 +141,10 @@ def _path(settings: Settings) -> Path:
     return settings.state_dir / "deployment.json"
 
 
-def _read(settings: Settings) -> Deployment | None:
-    path = _path(settings)
-    if not path.exists():
-        return None
-    try:
-        return msgspec.json.decode(path.read_bytes(), type=Deployment)
-    except msgspec.DecodeError as error:
-        raise StateError(f"{path} is damaged ({error}); restore it, or move {settings.state_dir} away") from error
-
-
-def _check_version(settings: Settings, deployment: Deployment) -> None:
-    if deployment.version != VERSION:
+def _check_version(settings: Settings, version: int) -> None:
+    if version != VERSION:
         raise UsageError(
-            f"the state in {settings.state_dir} is of version {deployment.version}, and this Gillnet reads version "
+            f"the state in {settings.state_dir} is of version {version}, and this Gillnet reads version "
             f"{VERSION}: begin anew with another --state-dir, and it reads the events topic from its start"
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from detector.contract.errors import UsageError
 from detector.settings import Settings
-from flows.state import StateError, locked, open_deployment, read_totals, recovery_dir, write_totals
+from flows.state import StateError, locked, open_deployment, read_deployment, read_totals, recovery_dir, write_totals
 
 PARTITIONS = {"events": 4, "decisions": 4, "scores": 4, "labels": 4, "campaigns": 4, "events.dlq": 4}
 
@@ -44,8 +44,18 @@ def test_a_state_of_another_version_is_left_alone(settings: Settings):
     path = settings.state_dir / "deployment.json"
     begun = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({n: v for n, v in begun.items() if n != "entity_shards"} | {"version": 1}))
-    with pytest.raises(UsageError, match=r"version 1, .* reads version 3: .* --state-dir"):
+    with pytest.raises(UsageError, match=r"version 1, .* reads version 4: .* --state-dir"):
         open_deployment(settings, PARTITIONS)
+
+
+def test_a_state_from_before_there_were_campaigns_is_refused_for_its_version_and_not_called_damaged(settings: Settings):
+    open_deployment(settings, PARTITIONS)
+    path = settings.state_dir / "deployment.json"
+    begun = msgspec.json.decode(path.read_bytes())
+    path.write_bytes(msgspec.json.encode({n: v for n, v in begun.items() if "campaigns" not in n} | {"version": 3}))
+    for read in (read_deployment, lambda known: open_deployment(known, PARTITIONS)):
+        with pytest.raises(UsageError, match=r"version 3, .* reads version 4: .* --state-dir"):
+            read(settings)
 
 
 def test_an_output_topic_may_grow_but_not_shrink(settings: Settings):
