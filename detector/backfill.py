@@ -103,7 +103,7 @@ class Filled:
 
     def accounts(self, shard: int, before: dict[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
         """Give an account shard's state: the features, with the verdicts that a snapshot from before held."""
-        return carried(self.features(shard), before, self._plan.blank)
+        return carried(self.features(shard), before)
 
     def _count_entities(self, arrived: Arrived, past_ms: int) -> None:
         shared = arrived.sharings
@@ -131,9 +131,7 @@ class Filled:
         return min(*live, now_ms)
 
 
-def carried(
-    filled: dict[str, NDArray[Any]], before: dict[str, NDArray[Any]] | None, blank: NDArray[np.int64]
-) -> dict[str, NDArray[Any]]:
+def carried(filled: dict[str, NDArray[Any]], before: dict[str, NDArray[Any]] | None) -> dict[str, NDArray[Any]]:
     """Put the verdicts of an account shard's snapshot beside filled features; accounts without features begin blank."""
     known = filled["keys"][:0] if before is None else before["keys"]
     keys = np.concatenate([filled["keys"], known[~np.isin(known, filled["keys"])]])
@@ -142,11 +140,11 @@ def carried(
     standings, flagged = new_standings(len(keys)), verdicts.Flagged()
     if before is not None:
         verdicts.put(standings, flagged, places, before)
-    records = np.concatenate([filled["records"], np.tile(blank, (len(keys) - len(filled["keys"]), 1))])
+    sizes = np.concatenate([filled["sizes"], np.zeros((len(keys) - len(filled["keys"]), 2), np.int32)])
     return {
         **filled,
         "keys": keys,
-        "records": records,
+        "sizes": sizes,
         **verdicts.extract(standings, flagged, np.arange(len(keys))),
     }
 

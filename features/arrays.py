@@ -1,8 +1,10 @@
 """The arrays feature state is made of, as the kernels see them.
 
-An account is a *record*: one stretch of memory, so that an event touches a few neighbouring cache lines. It is seen as
-8-byte words, 4-byte halves and 2-byte shorts; a place in it counts in those units. Its held events lie in a *chunk* of
-the log, whose capacity is even: each field of its events one after the other, 8-byte fields first.
+An account is a *record*, seen as 8-byte words, 4-byte halves and 2-byte shorts; a place in it counts in those units.
+The records of the accounts worked on last lie open, in rows; any other is *packed* into a block: a mask with a bit for
+each half that is not as in the blank record, and those halves. (Of most records that is a third.) The account's held
+events lie in a block of their own, its *chunk*, whose capacity is even: each field of its events one after the other,
+8-byte fields first.
 """
 
 from __future__ import annotations
@@ -11,22 +13,20 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from features.blocks import Blocks  # numba reads the fields of State
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NO_TIME: Final = int(np.iinfo(np.int64).min)
 """Stands for a time that is not known."""
 
-CHUNK_MIN: Final = 4
-CHUNK_MAX: Final = 8192
-HELD_MAX: Final = CHUNK_MAX // 2
+HELD_MAX: Final = 4096
 """An account holds at most this many events; past that its oldest leave every window early."""
-SIZE_CLASSES: Final = 23
-"""4, 6, 8, 12, 16 and so on to CHUNK_MAX."""
 
 NEWEST, LATEST, FIRST_SEEN, SIGNUP, DROPPED, CHUNK = 0, 1, 2, 3, 4, 5
 """Words of a record: newest event of its own, newest event of any sort, first of its own, sign-up, newest of its own
-events that is no longer held, and where its chunk begins (-1: none)."""
+events that is no longer held, and, while an event is taken in, where its chunk begins (-1: none)."""
 CAPACITY, HEAD, HELD, DROPPED_CLASS, DROPPED_GAP = 12, 13, 14, 15, 16
 """Halves of a record: size of its chunk, where in it the oldest held event is, how many are held, and of the dropped
 event its sort of action and its gap (-1: none)."""
@@ -49,22 +49,33 @@ FLAG_BITS: Final = 56
 PREDICATES_MAX: Final = CHAIN_BITS
 
 
+PACKED, EVENTS, ROW = 0, 1, 2
+"""Of an account's home: where its packed record is (-1: it is blank), where its chunk is (-1: none), and the row its
+record lies open in (-1: none)."""
+HOME: Final = 3
+"""Numbers of a home."""
+ROWS: Final = 128
+"""Records that lie open: those of the accounts worked on last stay near, and accounts come back soon or late."""
+BLANK, DRAFT, DIFFERS, ROWS_ALL = ROWS, ROWS + 1, ROWS + 3, ROWS + 4
+"""Rows behind those, and all of them."""
+
+
 class State(NamedTuple):
     """All records and chunks of a set of accounts."""
 
     words: NDArray[np.int64]
     halves: NDArray[np.int32]
     shorts: NDArray[np.uint16]
-    """The records, three views of the same memory."""
+    """The open records, and in the rows behind them the blank one, one just packed, and how it differs from the blank
+    one; three views of the same memory."""
     log: NDArray[np.int64]
     log_halves: NDArray[np.int32]
-    """The log, two views of the same memory."""
-    free: NDArray[np.int64]
-    """(SIZE_CLASSES,): heads of the lists of free chunks, by size."""
-    top: NDArray[np.int64]
-    """(1,): the log behind it was never used."""
-    blank: NDArray[np.int64]
-    """The record of an account nothing is known of."""
+    """The memory of the blocks, two views of it."""
+    blocks: Blocks
+    homes: NDArray[np.int64]
+    """(slots · HOME,): the homes of the accounts; the owners of the blocks."""
+    opened: NDArray[np.int64]
+    """(ROWS + 1,): slots of the open records (-1: none), and behind them the row that is next to be packed."""
 
 
 class Batch(NamedTuple):

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FIELDS: Final[tuple[str, ...]] = ("GAP", "PAIR_GAP", "LENGTH", "INDEX", "TEXT", "SHAPE", "DOMAIN", "CLASS")
 _RING_WORDS: Final = 3
+_UNIT: Final = 128
+"""Shorts of a record: a whole number of masks of 64 halves."""
 _FLAGS_MAX: Final = 64 - FLAG_BITS
 
 
@@ -140,7 +142,7 @@ class PlanBuilder:
         fields = [name for name in _FIELDS if name in self._used]
         halves_at = 2 * self._words
         shorts_at = 2 * (halves_at + self._halves + self._halves % 2)
-        record = -(-(shorts_at + self._shorts) // 4)
+        record = -(-(shorts_at + self._shorts) // _UNIT) * (_UNIT // 4)
         constants = {name: fields.index(name) if name in fields else -1 for name in _FIELDS}
         constants |= {"RECORD": record, "SHORTS": shorts_at, "HALVES": halves_at, "STARTS": shorts_at}
         constants |= {"FIELDS_64": 4, "FIELDS_32": len(fields) + len(fields) % 2}

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from features import columns as c
-from features.arrays import CHUNK_MAX, PROCESSED, SIZE_CLASSES, Batch, Results, State
+from features.arrays import BLANK, HOME, PROCESSED, ROWS, ROWS_ALL, Batch, Results, State
+from features.blocks import Blocks, grown, no_blocks
 from features.marks import mark_texts
 from features.messages import CAMPAIGN_HIGH, CAMPAIGN_LOW
 from features.slots import SlotTable
@@ -23,11 +24,11 @@ if TYPE_CHECKING:
     from features.touched import Turn
     from features.views import Catalogue
 
-STATE_VERSION: Final = 4
+STATE_VERSION: Final = 5
 TTL_MS: Final = 90 * 86_400_000
 """The default of the setting ``account_ttl_days``."""
 _GROWTH: Final = 1.125
-"""Arrays grow by an eighth, for what is not yet used is paid for too."""
+"""Homes grow by an eighth, for what is not yet used is paid for too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,8 @@ class AccountFeatures:
 
     _slots: SlotTable
     _hand: int
+    _log: NDArray[np.int64]
+    _blocks: Blocks
 
     def __init__(self, catalogue: Catalogue, lateness_ms: int, ttl_ms: int = TTL_MS) -> None:
         compiled = specialise(catalogue)
@@ -69,8 +72,9 @@ class AccountFeatures:
         self.hold_ms, self.ttl_ms = self.plan.windows_ms[-1] + lateness_ms, ttl_ms
         self._compiled = compiled
         self._record = int(self.plan.constants["RECORD"])
-        event_words = self.plan.constants["FIELDS_64"] + self.plan.constants["FIELDS_32"] // 2
-        self._log_margin = CHUNK_MAX * event_words
+        rows = np.zeros(ROWS_ALL * self._record, np.int64)
+        rows[BLANK * self._record :][: self._record] = self.plan.blank
+        self._rows = rows, rows.view(np.int32), rows.view(np.uint16)
         self._clear()
 
     def __len__(self) -> int:
@@ -89,7 +93,7 @@ class AccountFeatures:
     @property
     def nbytes(self) -> int:
         """Bytes the arrays take."""
-        return self._slots.nbytes + self._words.nbytes + self._log.nbytes + self._history.nbytes
+        return self._slots.nbytes + self._homes.nbytes + self._log.nbytes + self._history.nbytes
 
     def process(self, columns: EventColumns, roles: NDArray[np.int64]) -> Computed:
         """Take events in arrival order, each in the roles given (`both_roles`)."""
@@ -97,7 +101,7 @@ class AccountFeatures:
         rows = roles >> 1
         accounts = np.where(received, columns.words[rows, c.TARGET], columns.words[rows, c.ACCOUNT])
         slots = self._slots.find_or_add(accounts.view(np.uint64))
-        self._fit_records()
+        self._fit_homes()
         self.touch(slots)
         if "message" in self.plan.needs:
             self._history.process(columns, roles, slots, self.ttl_ms)
@@ -108,7 +112,7 @@ class AccountFeatures:
         batch = Batch(columns.words, columns.halves, roles, slots)
         results = Results(outcomes, vectors, np.zeros(2, np.int64))
         while not self._compiled.process(self._state(), batch, self.hold_ms, self.ttl_ms, results):
-            _grow(self._log, int(len(self._log) * _GROWTH) + self._log_margin)
+            self._blocks = grown(self._log, self._blocks)
         vectors[outcomes != PROCESSED] = np.nan
         return Computed(slots[sent], outcomes, vectors)
 
@@ -117,10 +121,17 @@ class AccountFeatures:
         place = self.plan.latest.get("message")
         if place is None:
             return np.zeros(len(slots), np.uint64)
-        halves = self._words.view(np.uint32).reshape(-1, 2 * self._record)[slots, place:]
+        halves = self.records(slots).view(np.uint32)[:, place:]
         of_none = halves[:, 0].view(np.int32) < 0
         high, low = halves[:, CAMPAIGN_HIGH].astype(np.uint64), halves[:, CAMPAIGN_LOW].astype(np.uint64)
         return np.where(of_none, np.uint64(0), high << np.uint64(32) | low)
+
+    def records(self, slots: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Copy the records of the accounts in k slots, shape (k, RECORD)."""
+        records = np.empty((len(slots), self._record), np.int64)
+        flat = records.reshape(-1)
+        self._compiled.moves.open_records(self._state(), slots, flat, flat.view(np.int32))
+        return records
 
     def sweep(self, before_ms: int, steps: int, pinned: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Look at the next ``steps`` slots, and forget accounts idle since before a time; return their slots.
@@ -152,16 +163,19 @@ class AccountFeatures:
 
     def extract(self, slots: NDArray[np.int64]) -> dict[str, NDArray[np.generic]]:
         """Copy the accounts in k slots into arrays that never change; `put` takes them in."""
-        state, moves = self._state(), self._compiled.moves
-        records, log = (
-            np.empty((len(slots), self._record), np.int64),
-            np.empty(moves.count_words(state, slots), np.int64),
-        )
-        moves.copy_out(state, slots, records, log)
+        moves = self._compiled.moves
+        while not moves.close_all(self._state(), slots):
+            self._blocks = grown(self._log, self._blocks)
+        state = self._state()
+        sizes = np.empty((len(slots), 2), np.int32)
+        moves.measure(state, slots, sizes)
+        records, log = (np.empty(int(words), np.int64) for words in sizes.sum(axis=0))
+        moves.copy_out(state, slots, sizes, records, log)
         return {
             "version": np.array([STATE_VERSION]),
             "fingerprint": np.array([int(self._compiled.fingerprint, 16)], np.uint64),
             "keys": self._slots.keys_of(slots),
+            "sizes": sizes,
             "records": records,
             "log": log,
             **self._history.extract(slots),
@@ -179,12 +193,11 @@ class AccountFeatures:
                 "--backfill-from lake`, or start with an empty state folder and replay the events topic"
             )
             raise ValueError(msg)
-        slots, row = self._slots.find_or_add(state["keys"]), 0
-        self._fit_records()
-        while (row := self._compiled.moves.copy_in(self._state(), slots, state["records"], state["log"], row)) < len(
-            slots
-        ):
-            _grow(self._log, int(len(self._log) * _GROWTH) + self._log_margin)
+        slots, cursor = self._slots.find_or_add(state["keys"]), np.zeros(3, np.int64)
+        self._fit_homes()
+        told = state["sizes"], state["records"], state["log"]
+        while not self._compiled.moves.copy_in(self._state(), slots, *told, cursor):
+            self._blocks = grown(self._log, self._blocks)
         self._history.put(slots, state)
         return slots
 
@@ -196,8 +209,8 @@ class AccountFeatures:
     def remove(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
         """Forget accounts, known or not, each given once; return the slots they had."""
         slots = self._slots.find_or_add(keys)
-        self._fit_records()
-        self._compiled.moves.reset_all(self._state(), slots)
+        self._fit_homes()
+        self._compiled.moves.forget_all(self._state(), slots)
         self._forget(slots)
         return slots
 
@@ -218,30 +231,16 @@ class AccountFeatures:
     def _clear(self) -> None:
         self._hand = 0
         self._slots, self._touched, self._history = SlotTable(), Touched(), TextHistory()
-        self._words = np.zeros(0, np.int64)
-        self._log = np.zeros(2 * self._log_margin, np.int64)
-        self._free = np.full(SIZE_CLASSES, -1, np.int64)
-        self._top = np.zeros(1, np.int64)
+        self._homes = np.zeros(0, np.int64)
+        self._log, self._blocks = no_blocks()
+        self._opened = np.append(np.full(ROWS, -1), 0)
 
     def _state(self) -> State:
-        return State(
-            self._words,
-            self._words.view(np.int32),
-            self._words.view(np.uint16),
-            self._log,
-            self._log.view(np.int32),
-            self._free,
-            self._top,
-            self.plan.blank,
-        )
+        log = self._log
+        return State(*self._rows, log, log.view(np.int32), self._blocks, self._homes, self._opened)
 
-    def _fit_records(self) -> None:
-        held, needed = len(self._words) // self._record, self._slots.top
+    def _fit_homes(self) -> None:
+        held, needed = len(self._homes) // HOME, self._slots.top
         if needed > held:
-            _grow(self._words, max(int(held * _GROWTH), needed) * self._record)
-            self._words[held * self._record :].reshape(-1, self._record)[:] = self.plan.blank
-
-
-def _grow(array: NDArray[np.int64], size: int) -> None:
-    """Lengthen an array in its place: a large one moves by its pages, without a copy."""
-    array.resize(size, refcheck=False)  # the views a kernel was given live no longer than its call
+            more = max(int(held * _GROWTH), needed) - held
+            self._homes = np.concatenate([self._homes, np.full(more * HOME, -1, np.int64)])

@@ -1,13 +1,14 @@
-"""Where held events live: each account has a chunk of the log, which grows, moves down, shrinks and is given back."""
+"""Where held events live: each account has a chunk, which moves down, grows and shrinks as its events come and go."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from detector.contract.jit import kernel, part
-from features.arrays import CAPACITY, CHUNK, CHUNK_MAX, CHUNK_MIN, HEAD, HELD
+from features.arrays import CAPACITY, CHUNK, EVENTS, HEAD, HELD, HOME
+from features.blocks import give_back, take
 
-from .constants import FIELDS_32, FIELDS_64, STARTS, WINDOW_COUNT
+from .constants import FIELDS_32, FIELDS_64, RECORD, STARTS, WINDOW_COUNT
 
 if TYPE_CHECKING:
     from features.arrays import State
@@ -32,9 +33,10 @@ def _move_all(s: State, r: int, head: int, held: int, capacity: int) -> None:
     wanted = _fitting(held, capacity)
     old = s.words[r + CHUNK]
     new = old
+    owner = s.opened[r // RECORD] * HOME + EVENTS
     if wanted != capacity:
-        new = take(s, wanted)
-        s.words[r + CHUNK] = new
+        take(s.log, s.blocks, wanted * EVENT_WORDS, s.homes, owner)
+        new = s.homes[owner]
         s.halves[h + CAPACITY] = wanted
     for f in range(FIELDS_64):
         for i in range(held):
@@ -44,7 +46,8 @@ def _move_all(s: State, r: int, head: int, held: int, capacity: int) -> None:
         for i in range(held):
             s.log_halves[a + f * wanted + i] = s.log_halves[b + f * capacity + head + i]
     if wanted != capacity and capacity > 0:
-        give_back(s, old, capacity)
+        give_back(s.log, s.blocks, old, s.homes)
+    s.words[r + CHUNK] = s.homes[owner]  # the new one moves into the old one's place if both are of a size
     for w in range(WINDOW_COUNT):
         s.shorts[4 * r + STARTS + w] -= head
     s.halves[h + HEAD] = 0
@@ -52,44 +55,7 @@ def _move_all(s: State, r: int, head: int, held: int, capacity: int) -> None:
 
 @kernel
 def _fitting(held: int, capacity: int) -> int:
-    """Return a capacity of which the held events take at most three quarters; the one there is, if it is near."""
-    wanted = CHUNK_MIN
-    while held * 4 > wanted * 3 and wanted < CHUNK_MAX:
-        wanted = _larger(wanted)
-    return capacity if wanted <= capacity <= 2 * wanted else wanted
-
-
-@kernel
-def _larger(capacity: int) -> int:
-    """Return the next capacity: 4, 6, 8, 12, 16, 24, and so on."""
-    return capacity + capacity // 2 if capacity & (capacity - 1) == 0 else capacity // 3 * 4
-
-
-@kernel
-def take(s: State, capacity: int) -> int:
-    """Give a chunk, from the list of its size or from behind all others."""
-    size = _size_class(capacity)
-    chunk = s.free[size]
-    if chunk >= 0:
-        s.free[size] = s.log[chunk]
-    else:
-        chunk = s.top[0]
-        s.top[0] += capacity * EVENT_WORDS
-    return int(chunk)
-
-
-@kernel
-def give_back(s: State, chunk: int, capacity: int) -> None:
-    """Put a chunk on the list of its size."""
-    size = _size_class(capacity)
-    s.log[chunk] = s.free[size]
-    s.free[size] = chunk
-
-
-@kernel
-def _size_class(capacity: int) -> int:
-    size, known = 0, CHUNK_MIN
-    while known < capacity:
-        known = _larger(known)
-        size += 1
-    return size
+    """Return a capacity with a fifth to spare for the held events; the one there is, if it is near."""
+    wanted = held + max(2, held // 4)
+    wanted += wanted & 1
+    return capacity if wanted <= capacity <= wanted + wanted // 2 else wanted

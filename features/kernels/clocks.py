@@ -9,6 +9,7 @@ import numpy as np
 from detector.contract.jit import kernel, part
 from features.arrays import (
     BITS,
+    BLANK,
     CAPACITY,
     CHUNK,
     DROPPED,
@@ -22,10 +23,10 @@ from features.arrays import (
     RECEIVED_BIT,
     TS,
 )
+from features.blocks import give_back
 from features.intrinsics import trailing_zeros
 from features.places import DAYS, HOUR_MS, HOURS, SLOT_MS, SLOTS
 
-from .chunks import give_back
 from .constants import (
     CLASS,
     DAY_MASKS,
@@ -52,11 +53,11 @@ _DAY_MS: Final = 24 * HOUR_MS
 
 @kernel
 def reset(s: State, r: int) -> None:
-    """Forget an account."""
+    """Forget the account whose record lies open."""
     if s.words[r + CHUNK] >= 0:
-        give_back(s, s.words[r + CHUNK], s.halves[2 * r + CAPACITY])
+        give_back(s.log, s.blocks, s.words[r + CHUNK], s.homes)
     for i in range(RECORD):
-        s.words[r + i] = s.blank[i]
+        s.words[r + i] = s.words[BLANK * RECORD + i]
 
 
 @part

@@ -6,7 +6,7 @@ from typing import Final
 
 import numpy as np
 
-RECORD: Final = 8
+RECORD: Final = 32
 """Words (8 bytes) of an account's record."""
 SHORTS: Final = 0
 """Where in a record, in units of 2 bytes, the small counts begin."""

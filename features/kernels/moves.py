@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from detector.contract.jit import kernel
-from features.arrays import CAPACITY, CHUNK, CHUNK_MAX
+from detector.contract.jit import kernel, part
+from features.arrays import CAPACITY, EVENTS, HOME, PACKED, ROW
+from features.blocks import has_room, take
 
-from .chunks import EVENT_WORDS, take
-from .clocks import reset
+from .chunks import EVENT_WORDS
 from .constants import RECORD
+from .records import close, copy_record, forget_account, half_of, packed_words
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,56 +18,87 @@ if TYPE_CHECKING:
 
     from features.arrays import State
 
-_LOG_MARGIN: Final = CHUNK_MAX * EVENT_WORDS
-
 
 @kernel
-def count_words(s: State, slots: NDArray[np.int64]) -> int:
-    """Return how many words of the log the accounts in these slots take."""
-    total = 0
+def close_all(s: State, slots: NDArray[np.int64]) -> bool:
+    """Pack the records of accounts; return whether all are (if not, the blocks need room)."""
     for slot in slots:
-        if s.words[slot * RECORD + CHUNK] >= 0:
-            total += s.halves[2 * slot * RECORD + CAPACITY] * EVENT_WORDS
-    return total
+        if not has_room(s.blocks):
+            return False
+        row = s.homes[slot * HOME + ROW]
+        if row >= 0:
+            close(s, row)
+    return True
 
 
 @kernel
-def copy_out(s: State, slots: NDArray[np.int64], records: NDArray[np.int64], log: NDArray[np.int64]) -> None:
-    """Copy records, shape (k, RECORD), and chunks, one behind the other."""
-    used = 0
+def measure(s: State, slots: NDArray[np.int64], sizes: NDArray[np.int32]) -> None:
+    """Say how many words each account's record, which is packed, and its chunk take, shape (k, 2)."""
     for i in range(slots.shape[0]):
-        r = slots[i] * RECORD
-        for w in range(RECORD):
-            records[i, w] = s.words[r + w]
-        chunk = s.words[r + CHUNK]
-        if chunk >= 0:
-            size = s.halves[2 * r + CAPACITY] * EVENT_WORDS
-            for w in range(size):
-                log[used + w] = s.log[chunk + w]
-            records[i, CHUNK] = used
-            used += size
+        place = s.homes[slots[i] * HOME + PACKED]
+        sizes[i, 0] = packed_words(s, place) if place >= 0 else 0
+        sizes[i, 1] = half_of(s, place, CAPACITY) * EVENT_WORDS if place >= 0 else 0
 
 
 @kernel
-def copy_in(s: State, slots: NDArray[np.int64], records: NDArray[np.int64], log: NDArray[np.int64], row: int) -> int:
-    """Take in what `copy_out` gave, from a row on; return the row that needs a longer log, or their number."""
-    while row < slots.shape[0] and s.top[0] + _LOG_MARGIN <= s.log.shape[0]:
-        r, chunk = slots[row] * RECORD, records[row, CHUNK]
-        reset(s, r)
-        for w in range(RECORD):
-            s.words[r + w] = records[row, w]
-        if chunk >= 0:
-            capacity = s.halves[2 * r + CAPACITY]
-            own = take(s, capacity)
-            for w in range(capacity * EVENT_WORDS):
-                s.log[own + w] = log[chunk + w]
-            s.words[r + CHUNK] = own
-        row += 1
-    return row
+def copy_out(
+    s: State, slots: NDArray[np.int64], sizes: NDArray[np.int32], records: NDArray[np.int64], log: NDArray[np.int64]
+) -> None:
+    """Copy packed records and chunks, of the sizes `measure` said, one behind the other."""
+    of_records, of_log = 0, 0
+    for i in range(slots.shape[0]):
+        home = slots[i] * HOME
+        _copy(s.log, s.homes[home + PACKED], records, of_records, sizes[i, 0])
+        _copy(s.log, s.homes[home + EVENTS], log, of_log, sizes[i, 1])
+        of_records += sizes[i, 0]
+        of_log += sizes[i, 1]
 
 
 @kernel
-def reset_all(s: State, slots: NDArray[np.int64]) -> None:
+def copy_in(
+    s: State,
+    slots: NDArray[np.int64],
+    sizes: NDArray[np.int32],
+    records: NDArray[np.int64],
+    log: NDArray[np.int64],
+    cursor: NDArray[np.int64],
+) -> bool:
+    """Take in what `copy_out` gave; return whether all is (if not, the blocks need room).
+
+    The cursor, shape (3,), says how many accounts, and words of each array, are taken in.
+    """
+    for i in range(cursor[0], slots.shape[0]):
+        home = slots[i] * HOME
+        forget_account(s, slots[i])
+        for kind in (PACKED, EVENTS):
+            if sizes[i, kind] == 0:
+                continue
+            if not has_room(s.blocks):
+                return False
+            take(s.log, s.blocks, sizes[i, kind], s.homes, home + kind)
+            source = records if kind == PACKED else log
+            _copy(source, cursor[1 + kind], s.log, s.homes[home + kind], sizes[i, kind])
+        cursor[0] = i + 1
+        cursor[1] += sizes[i, 0]
+        cursor[2] += sizes[i, 1]
+    return True
+
+
+@kernel
+def open_records(s: State, slots: NDArray[np.int64], words: NDArray[np.int64], halves: NDArray[np.int32]) -> None:
+    """Write the records of accounts one behind the other."""
+    for i in range(slots.shape[0]):
+        copy_record(s, slots[i], words, halves, i * RECORD)
+
+
+@kernel
+def forget_all(s: State, slots: NDArray[np.int64]) -> None:
     """Forget the accounts in these slots."""
     for slot in slots:
-        reset(s, slot * RECORD)
+        forget_account(s, slot)
+
+
+@part
+def _copy(source: NDArray[np.int64], start: int, to: NDArray[np.int64], at: int, words: int) -> None:
+    for w in range(words):
+        to[at + w] = source[start + w]

@@ -18,13 +18,14 @@ from features.arrays import (
     BITS,
     CAPACITY,
     CHUNK,
-    CHUNK_MAX,
     DUPLICATE,
     EVENT,
+    EVENTS,
     FIRST_SEEN,
     HEAD,
     HELD,
     HELD_MAX,
+    HOME,
     LATE,
     LATEST,
     NEWEST,
@@ -34,10 +35,10 @@ from features.arrays import (
     SIGNUP,
     TS,
 )
-from features.intrinsics import prefetch
+from features.blocks import has_room
 from features.places import ACTIONS
 
-from .chunks import EVENT_WORDS, make_room
+from .chunks import make_room
 from .clocks import advance, count_day, drop_oldest, forget, mark_active, reset, see
 from .constants import (
     CLASS,
@@ -55,7 +56,6 @@ from .constants import (
     LATEST_TIMES,
     LATEST_WIDTHS,
     LENGTH,
-    RECORD,
     SHAPE,
     STARTS,
     TEXT,
@@ -64,18 +64,12 @@ from .constants import (
 )
 from .evaluate import evaluate
 from .places import RECEIVED, place_event
+from .records import fetch, open_record
 from .totals import is_held
 
 if TYPE_CHECKING:
     from features.arrays import Batch, Results, State
 
-_LOG_MARGIN: Final = CHUNK_MAX * EVENT_WORDS
-"""An event needs at most this many words of the log."""
-_AHEAD: Final = 6
-"""How many rows ahead memory is fetched."""
-_LINE: Final = 8
-_WHOLE_MAX: Final = 64
-"""Chunks of up to so many events are fetched whole."""
 _SIGNUP_TYPE: Final = TYPE_CODES["signup"]
 _ACTIONS: Final = np.array([next(i for i, (_, types) in enumerate(ACTIONS) if name in types) for name in TYPE_CODES])
 _HOUR_MS: Final = 3_600_000
@@ -83,55 +77,40 @@ _HOUR_MS: Final = 3_600_000
 
 @kernel
 def process(s: State, batch: Batch, hold_ms: int, ttl_ms: int, results: Results) -> bool:
-    """Process rows from the cursor on; return whether all are done (if not, the log needs room).
+    """Process rows from the cursor on; return whether all are done (if not, the blocks need room).
 
     An event is late when it is more than ``hold_ms`` older than its account's newest; such a row and a duplicate
     change nothing and leave their vector untouched. An account nothing was heard of for ``ttl_ms`` begins anew.
     """
     n = batch.roles.shape[0]
     at, out = results.cursor[0], results.cursor[1]
-    while at < n and s.top[0] + _LOG_MARGIN <= s.log.shape[0]:
-        if at + 2 * _AHEAD < n:
-            _fetch_record(s, batch.slots[at + 2 * _AHEAD] * RECORD)
-            _fetch_chunk(s, batch.slots[at + _AHEAD] * RECORD)
-        r, row, received = batch.slots[at] * RECORD, batch.roles[at] >> 1, batch.roles[at] & 1
-        ts = batch.words[row, columns.TS]
-        if s.words[r + LATEST] != NO_TIME and ts > s.words[r + LATEST] + ttl_ms:
-            reset(s, r)
-        if received:
-            if s.words[r + LATEST] == NO_TIME or ts >= s.words[r + LATEST] - hold_ms:
-                _receive(s, r, batch, row, hold_ms)
-        else:
-            results.outcomes[out] = _send(s, r, batch, row, hold_ms)
-            if results.outcomes[out] == PROCESSED:
-                evaluate(s, r, results.vectors[out])
-            out += 1
+    while at < n and has_room(s.blocks):
+        fetch(s, batch.slots, at)
+        out += _take_in(s, batch, at, hold_ms, ttl_ms, results, out)
         at += 1
     results.cursor[0], results.cursor[1] = at, out
     return bool(at == n)
 
 
 @part
-def _fetch_record(s: State, r: int) -> None:
-    for i in range(0, RECORD, _LINE):
-        prefetch(s.words, r + i)
-
-
-@part
-def _fetch_chunk(s: State, r: int) -> None:
-    """Fetch an account's chunk; of a large one the end of each field."""
-    chunk, capacity = s.words[r + CHUNK], int(s.halves[2 * r + CAPACITY])
-    if chunk < 0:
-        return
-    if capacity <= _WHOLE_MAX:
-        for i in range(0, capacity * EVENT_WORDS, _LINE):
-            prefetch(s.log, chunk + i)
-        return
-    end = int(s.halves[2 * r + HEAD]) + s.halves[2 * r + HELD]
-    for f in range(FIELDS_64):
-        prefetch(s.log, chunk + f * capacity + end)
-    for f in range(FIELDS_32):
-        prefetch(s.log_halves, 2 * (chunk + FIELDS_64 * capacity) + f * capacity + end)
+def _take_in(s: State, batch: Batch, at: int, hold_ms: int, ttl_ms: int, results: Results, out: int) -> int:
+    """Take in one event in one role; return how many rows of the results that made."""
+    home, row, received = batch.slots[at] * HOME, batch.roles[at] >> 1, batch.roles[at] & 1
+    r = open_record(s, batch.slots[at])
+    s.words[r + CHUNK] = s.homes[home + EVENTS]
+    ts = batch.words[row, columns.TS]
+    if s.words[r + LATEST] != NO_TIME and ts > s.words[r + LATEST] + ttl_ms:
+        reset(s, r)
+    if received:
+        if s.words[r + LATEST] == NO_TIME or ts >= s.words[r + LATEST] - hold_ms:
+            _receive(s, r, batch, row, hold_ms)
+    else:
+        results.outcomes[out] = _send(s, r, batch, row, hold_ms)
+        if results.outcomes[out] == PROCESSED:
+            evaluate(s, r, results.vectors[out])
+    s.homes[home + EVENTS] = s.words[r + CHUNK]
+    s.words[r + CHUNK] = -1
+    return 1 - int(received)
 
 
 @part

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from detector.contract.jit import kernel
-from features.arrays import LATEST, NO_TIME
+from features.arrays import NO_TIME
 
-from .clocks import reset
-from .constants import RECORD
+from .records import forget_account, latest_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,9 +22,9 @@ def sweep(s: State, first: int, top: int, before_ms: int, pinned: NDArray[np.boo
     count = 0
     for i in range(freed.shape[0]):
         slot = (first + i) % top
-        latest = s.words[slot * RECORD + LATEST]
+        latest = latest_of(s, slot)
         if latest != NO_TIME and latest < before_ms and not pinned[slot]:
-            reset(s, slot * RECORD)
+            forget_account(s, slot)
             freed[count] = slot
             count += 1
     return count

@@ -145,18 +145,19 @@ def test_an_opening_that_comes_late_takes_the_place_of_the_one_behind_it():
 
 def content(features: AccountFeatures) -> dict[int, tuple[bytes, list[tuple[int, ...]]]]:
     """Say all that is known of each account, but not where in memory it lies: its record and its held events."""
-    known, fixed = features.snapshot(), features.plan.constants
-    found = {}
-    for key, record in zip(known["keys"].tolist(), known["records"].copy(), strict=True):
+    known, fixed, found, chunk = features.snapshot(), features.plan.constants, {}, 0
+    records = features.records(features.slots())
+    for key, record, size in zip(known["keys"].tolist(), records, known["sizes"][:, 1].tolist(), strict=True):
         halves, shorts = record.view(np.int32), record.view(np.uint16)
-        chunk, (capacity, head, held) = int(record[arrays.CHUNK]), halves[arrays.CAPACITY : arrays.HELD + 1].tolist()
+        capacity, head, held = halves[arrays.CAPACITY : arrays.HELD + 1].tolist()
         places = np.arange(head, head + held)
         words = [known["log"][chunk + f * capacity + places] for f in range(fixed["FIELDS_64"])]
         small = known["log"].view(np.int32)[2 * (chunk + fixed["FIELDS_64"] * capacity) :]
         events = [*words, *(small[f * capacity + places] for f in range(fixed["FIELDS_32"]))]
         shorts[fixed["STARTS"] : fixed["STARTS"] + fixed["WINDOW_COUNT"]] -= np.uint16(head)
-        record[arrays.CHUNK], halves[arrays.CAPACITY], halves[arrays.HEAD] = 0, 0, 0
+        halves[arrays.CAPACITY], halves[arrays.HEAD] = 0, 0
         found[key] = (record.tobytes(), np.array(events, np.int64).tolist())
+        chunk += size
     return found
 
 
