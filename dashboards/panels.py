@@ -205,9 +205,9 @@ HEALTH: Final = (
     Panel(
         "Version and model",
         "none",
-        "Which version and model run. Two lines for longer than a restart means that two deployments share "
-        "this Prometheus.",
-        {"{{version}}, model {{model_version}}": "sum by (version, model_version) (gillnet_build_info)"},
+        "Which version and model run. Two lines for longer than a restart or a promotion means that two "
+        "deployments share this Prometheus.",
+        {"{{version}}, model {{model_version}}": "sum by (version, model_version) (gillnet_build_info) > 0"},
         width=6,
     ),
 )
