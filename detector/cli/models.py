@@ -6,20 +6,29 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
+import msgspec
 import typer
 from rich.table import Table
 from rich.text import Text
 
 from detector.cli.console import ERR, OUT, print_json
 from detector.cli.epilogs import as_written
+from detector.cli.models_shown import show_comparison
+from detector.comparison import Compared
+from detector.comparison import compare as compare_models
 from detector.contract.errors import UsageError
+from detector.contract.labels import read_labels
+from detector.policy import policy_from
+from detector.serving import champion_of
 from detector.settings import load_settings
+from detector.sql import Lake
 from features.catalogue import DEFAULT
 from models import registry
 from models.folder import read_manifest
 
 if TYPE_CHECKING:
     from detector.settings import Settings
+    from models import Model
     from models.folder import Manifest
 
 LIST_EXAMPLE: Final = """
@@ -31,6 +40,11 @@ ADD_EXAMPLE: Final = """
 Examples:
   gillnet models add model
   gillnet models add model --promote
+"""
+COMPARE_EXAMPLE: Final = """
+Examples:
+  gillnet models compare
+  gillnet models compare 15a6a5a4bb62 --days 30 --labels labels.csv --json
 """
 PROMOTE_EXAMPLE: Final = """
 Examples:
@@ -99,6 +113,44 @@ def add(
     if promote:
         registry.promote(settings.registry_dir, version, _now_ms())
     _say(settings, version, json)
+
+
+@app.command(epilog=as_written(COMPARE_EXAMPLE))
+def compare(
+    model: Annotated[
+        str | None, typer.Argument(metavar="MODEL", help="A challenger, as `list` shows it.  [default: each of them]")
+    ] = None,
+    days: Annotated[int, typer.Option(min=1, help="Compare over the last days that it scored.")] = 7,
+    labels: Annotated[Path | None, typer.Option(help="A file of labels.  [default: those of the lake]")] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Accounts to name of each kind.")] = 10,
+    lake_dir: Annotated[Path | None, typer.Option(help="The lake's folder.  [default: the setting lake_dir]")] = None,
+    registry_dir: RegistryDir = None,
+    json: Json = False,
+) -> None:
+    """Compare challengers with the champion, on the events that both have scored.
+
+    From the lake: how often both call for the same verdict, who would be blocked and would not be any more (by the
+    highest score of each, from the events_min-th event on), and how well both do on labelled accounts.
+    """
+    settings = load_settings(registry_dir=registry_dir, lake_dir=lake_dir)
+    chosen = registry.read_registry(settings.registry_dir).challengers
+    if model is not None:
+        chosen = (registry.find(settings.registry_dir, model),)
+    if not chosen:
+        raise UsageError("no challengers to compare: `gillnet models add FOLDER` brings one in")
+    lake, champion = Lake(settings.lake_dir), _compared(settings, champion_of(settings))
+    known = None if labels is None else read_labels(labels)
+    challengers = [_compared(settings, registry.load_version(settings.registry_dir, each)) for each in chosen]
+    found = [compare_models(lake, champion, each, days, known) for each in challengers]
+    if json:
+        print_json([msgspec.to_builtins(each) for each in found])
+        return
+    for each in found:
+        show_comparison(each, limit)
+
+
+def _compared(settings: Settings, model: Model) -> Compared:
+    return Compared(model.version, policy_from(settings, model.thresholds))
 
 
 @app.command(epilog=as_written(PROMOTE_EXAMPLE))

@@ -10,9 +10,18 @@ from typing import Any
 import polars as pl
 import pytest
 
+from detector.comparison import Compared, compare
+from detector.contract.events import EVENT_SCHEMA
+from detector.engine import AccountShard
+from detector.policy import Policy, policy_from
 from detector.settings import Settings
+from detector.shard_batch import whole
+from detector.sql import Lake
 from features.catalogue import DEFAULT
+from features.intake import Intake
+from features.specialise import specialise
 from flows import metrics
+from flows.lake_rows import frames
 from flows.serving import Serving
 from models import default, folder, registry
 from models.registry import POINTER, add, archive, promote, rollback
@@ -148,6 +157,34 @@ def test_a_challenger_that_does_not_fit_is_left_out(serving, model_dir):
     assert champion(running) == default().version
 
 
+def test_the_models_of_a_worker_change_between_two_batches_and_rows_say_which_it_was(serving):
+    running = serving()
+    events = pl.DataFrame(
+        [{"event_id": f"e{n}", "type": "login", "account_id": "a", "ts": 1_767_571_200_000 + n} for n in range(4)],
+        schema=EVENT_SCHEMA,
+    )
+    intake, first = Intake(specialise(DEFAULT).plan, 3_600_000), running.judges()
+    shard = AccountShard(DEFAULT, first.champion.model, first.policy, 3_600_000)
+    results = []
+    for half in (events[:2], events[2:]):
+        shard.use(running.judges())
+        results.append(shard.process(whole(intake.process(half)), -(2**60), None))
+        promote(serving.folder, serving.one, 1)
+        add(serving.folder, serving.folder / serving.other, 2)
+        running.look()
+    rows = frames(results, DEFAULT.names)
+    assert rows["scores"]["model_version"].to_list() == [default().version] * 2 + [serving.one] * 2
+    assert rows["shadow_scores"].select("event_id", "model_version").rows() == [
+        ("e2", serving.other),
+        ("e3", serving.other),
+    ]
+    assert rows["events"]["event_id"].to_list() == ["e0", "e1", "e2", "e3"]
+
+
+def running_policy(settings: Settings, version: str) -> Policy:
+    return policy_from(settings, registry.load_version(settings.registry_dir, version).thresholds)
+
+
 def versions(stream: Any) -> list[str]:
     """Read which models made the decisions, in the order of the topic."""
     messages = sorted(stream.read(stream.settings.decisions_topic), key=lambda m: m.timestamp()[1])
@@ -189,9 +226,14 @@ def test_a_running_stream_takes_up_promotion_and_rollback_on_every_worker_and_lo
     out, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors
     counted = json.loads(out)
-    rest = stream.run()
+    add(at, crowd_model_dir, 4)
+    stream.feed(1000)
+    rest = stream.run("--workers", "2")
     assert counted["read"] + rest["read"] == len(stream.sent)
     lake = pl.read_parquet(stream.settings.lake_dir / "scores" / "**" / "*.parquet")
     assert len(lake) == counted["processed"] + rest["processed"]
     assert set(lake["model_version"]) == {one, other}
+    pair = [Compared(each, running_policy(stream.settings, each)) for each in (one, other)]
+    compared = compare(Lake(stream.settings.lake_dir), *pair, days=7)
+    assert rest["processed"] >= compared.events >= 900
     assert f"model {other} decides from now on, and no longer {one}" in errors
