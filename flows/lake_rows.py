@@ -18,7 +18,7 @@ from features.text.contacts import Contacts
 from flows.batches import CampaignsTold, SourceBatch
 
 _EVENT: Final = ("event_id", "account_id", "ts")
-_DEAD: Final = {
+DEAD_ROWS: Final = {
     "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
     "seen_at": pl.Int64, "value": pl.Binary,
 }  # fmt: skip
@@ -70,7 +70,7 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
     results = [item for item in items if isinstance(item, ShardResult)]
     dead = list(chain.from_iterable(item for item in items if isinstance(item, tuple)))
     contacts = [frame for item in items if isinstance(item, ContactRows) for frame in _told(item)]
-    rows = {"dead_letters": pl.DataFrame(dead, schema=_DEAD, orient="row")} if dead else {}
+    rows = {"dead_letters": pl.DataFrame(dead, schema=DEAD_ROWS, orient="row")} if dead else {}
     told = [item.campaigns for item in items if isinstance(item, CampaignsTold)]
     if told:
         rows["campaigns"] = campaigns_frame(chain.from_iterable(told))

@@ -235,5 +235,5 @@ def test_a_running_stream_takes_up_promotion_and_rollback_on_every_worker_and_lo
     assert set(lake["model_version"]) == {one, other}
     pair = [Compared(each, running_policy(stream.settings, each)) for each in (one, other)]
     compared = compare(Lake(stream.settings.lake_dir), *pair, days=7)
-    assert rest["processed"] >= compared.events >= 900
+    assert rest["processed"] <= compared.events < len(lake)
     assert f"model {other} decides from now on, and no longer {one}" in errors
