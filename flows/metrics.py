@@ -117,6 +117,11 @@ BUILD = Gauge(
     registry=REGISTRY,
 )
 
+DECISIONS_WITHHELD = Counter(
+    "gillnet_decisions_withheld",
+    "Decisions of a replay that were not published, for they contradict what was published before the crash",
+    registry=REGISTRY,
+)
 MODELS_REFUSED = Counter(
     "gillnet_models_refused", "Models of the registry that do not fit and were not taken up", registry=REGISTRY
 )
@@ -137,6 +142,11 @@ def record_model(version: str, model_version: str, before: str | None) -> None:
     BUILD.labels(version, model_version).set(1)
     if before is not None:
         BUILD.labels(version, before).set(0)
+
+
+def record_withheld(decisions: int) -> None:
+    """Count decisions that were not published because the topic holds others."""
+    DECISIONS_WITHHELD.inc(decisions)
 
 
 def record_model_refused() -> None:

@@ -35,7 +35,14 @@ from flows.kafka_sink import KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
 from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
 from flows.reader import StreamError
-from flows.records import Record, campaign_record_id, dead_letter_record_id, decision_record_id, score_record_id
+from flows.records import (
+    Record,
+    about_decision,
+    campaign_record_id,
+    dead_letter_record_id,
+    decision_record_id,
+    score_record_id,
+)
 from flows.serving import Serving
 from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
@@ -119,7 +126,7 @@ def _sinks(settings: Settings, plan: Plan, tally: Tally) -> Sinks:
 
     decisions = Target(
         settings.decisions_topic, fixed.decisions_partitions, decision_record_id,
-        tally.decisions.__setitem__, _decisions_committed,
+        tally.decisions.__setitem__, _decisions_committed, about_decision, metrics.record_withheld,
     )  # fmt: skip
     dead = Target(settings.dead_letters_topic, fixed.dead_letters_partitions, dead_letter_record_id, _ignore, _ignore)
     scores = Target(settings.scores_topic, fixed.scores_partitions, score_record_id, _ignore, _ignore)

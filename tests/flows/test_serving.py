@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import psutil
 import pytest
 
 from detector.comparison import Compared, compare
@@ -27,6 +28,7 @@ from models import default, folder, registry
 from models.registry import POINTER, add, archive, promote, rollback
 
 TAKEN_UP_SECONDS = 5.0
+kill = psutil.Process.kill
 NewStream = Callable[..., Any]
 
 
@@ -237,3 +239,35 @@ def test_a_running_stream_takes_up_promotion_and_rollback_on_every_worker_and_lo
     compared = compare(Lake(stream.settings.lake_dir), *pair, days=7)
     assert rest["processed"] <= compared.events < len(lake)
     assert f"model {other} decides from now on, and no longer {one}" in errors
+
+
+def test_a_crash_right_after_a_promotion_takes_nothing_back(
+    new_stream: NewStream, model_dir: Path, crowd_model_dir: Path, tmp_path: Path
+):
+    """What the replay judges by the new model never follows what the old one published of later or the same events."""
+    at = tmp_path / "registry"
+    one, other = (add(at, path, 0) for path in (model_dir, crowd_model_dir))
+    promote(at, one, 1)
+    stream = new_stream(model_dir=None, registry_dir=at, epoch_seconds=2.0)
+    stream.feed(1000)
+    process = stream.start()
+    wait_for_decisions_of(stream, one)
+    for promoted in (other, one, other):
+        stream.feed(400)
+        stream.wait_for_decisions(1)
+        promote(at, promoted, 2)
+        kill(stream.workers(process)[0])
+        wait_for_decisions_of(stream, promoted)
+    process.terminate()
+    process.communicate(timeout=60)
+    stream.run()
+    messages = stream.read(stream.settings.decisions_topic)
+    decisions = [json.loads(m.value()) for m in sorted(messages, key=lambda m: (m.partition(), m.offset()))]
+    assert len({d["decision_id"] for d in decisions}) == len(decisions)
+    assert {d["model_version"] for d in decisions} == {one, other}
+    last: dict[str, tuple[str, str | None]] = {}
+    for decision in decisions:
+        before = last.get(decision["account_id"], ("", None))
+        assert decision["event_ts"] >= before[0]
+        assert decision["event_id"] is None or decision["event_id"] != before[1]
+        last[decision["account_id"]] = decision["event_ts"], decision["event_id"]
