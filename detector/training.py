@@ -170,7 +170,7 @@ def _manifest(
 ) -> Manifest:
     options = recipe.options
     chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
-    training = summary | chosen | {"synthetic": recipe.synthetic}
+    training = summary | chosen | {"synthetic": recipe.synthetic} | dict(recipe.about)
     return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 

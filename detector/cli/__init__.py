@@ -75,6 +75,8 @@ COMMANDS: Final = (
     Command("erase", LOOK, "Erase a person from state, lake, labels and campaigns."),
     Command("features", LEARN, "Write the feature vector after every event of a file."),
     Command("train", LEARN, "Train a model on your events and labels."),
+    Command("retrain", LEARN, "Train a challenger from the lake's new labels."),
+    Command("models", LEARN, "Keep models, and say which of them decides."),
     Command("evaluate", LEARN, "Measure a model on labelled events."),
     Command("attack-report", LEARN, "Attack a model with simulated bots that take care."),
     Command("simulate", DEVELOP, "Make up a platform's events and labels, bots included."),

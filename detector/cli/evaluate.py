@@ -14,8 +14,8 @@ from detector.cli.train import batches
 from detector.contract.errors import UsageError
 from detector.contract.labels import read_labels
 from detector.contract.times import DAY_MS
+from detector.serving import champion_of
 from detector.settings import load_settings
-from models import default, folder
 
 if TYPE_CHECKING:
     from models.metrics import Metrics
@@ -56,7 +56,7 @@ def evaluate(
     vectors: Annotated[
         Path | None, typer.Option(help="Instead of events: a table (Parquet, CSV) of account_id and numbers.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the champion, else the shipped]")] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Flag from this score on.  [default: the review threshold]")
     ] = None,
@@ -81,7 +81,7 @@ def evaluate(
     if segments and events is None:
         raise UsageError("--segments are read off events; give --events in place of --vectors")
     settings = load_settings(model_dir=model, review_threshold=threshold)
-    judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
+    judge = champion_of(settings)
     recipe = Recipe(
         lateness_ms=round(settings.lateness_seconds * 1000),
         ttl_ms=round(settings.account_ttl_days * DAY_MS),
