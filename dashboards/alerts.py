@@ -88,8 +88,8 @@ ALERTS: Final = (
         f" and sum(increase({BLOCKS}[1h])) > 4 * sum(increase({BLOCKS}[24h] offset 1h)) / 24"
         f" and sum(increase({BLOCKS}[1h])) > 4 * sum(increase({BLOCKS}[1h] offset 1d))",
         "Blocks of the last hour are more than four times those of an hour of the day before.",
-        "Look at ten of them with gillnet investigate. People: restart with GILLNET_SHADOW=true and go back"
-        " to the previous model. Bots: it is an attack, and it is being stopped.",
+        "Look at ten of them with gillnet investigate. People: restart with GILLNET_SHADOW=true, or if the"
+        " model is new, gillnet models rollback. Bots: it is an attack, and it is being stopped.",
     ),
     Alert(
         "GillnetWorkersRestart",
@@ -107,6 +107,14 @@ ALERTS: Final = (
         f"max(deriv(gillnet_watermark_delay_seconds[10m])) > 0.9 and sum(rate({READ}[10m])) > 0",
         "Events are read, but the watermark does not move, so what waits for time to pass waits on.",
         "One partition brings only old events: find its producer, and look at that host's clock.",
+    ),
+    Alert(
+        "GillnetModelRefused",
+        "ticket",
+        0,
+        "sum(increase(gillnet_models_refused_total[1h])) > 0",
+        "A model of the registry does not fit, and was not taken up; whoever decided before goes on deciding.",
+        "The log says which model and why (checksum, features). Promote another, or add it again.",
     ),
     Alert(
         "GillnetLakeNotWriting",

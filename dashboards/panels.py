@@ -203,11 +203,22 @@ HEALTH: Final = (
         width=6,
     ),
     Panel(
+        "Refused and withheld",
+        "none",
+        "Models of the registry that do not fit (the log says why), and decisions of a replay after a crash that would "
+        "contradict what was published before it. Zero on most days; after a crash a few decisions are no harm.",
+        {
+            "models refused": "sum(increase(gillnet_models_refused_total[1h]))",
+            "decisions withheld": "sum(increase(gillnet_decisions_withheld_total[1h]))",
+        },
+        width=6,
+    ),
+    Panel(
         "Version and model",
         "none",
-        "Which version and model run. Two lines for longer than a restart means that two deployments share "
-        "this Prometheus.",
-        {"{{version}}, model {{model_version}}": "sum by (version, model_version) (gillnet_build_info)"},
+        "Which version and model run. Two lines for longer than a restart or a promotion means that two "
+        "deployments share this Prometheus.",
+        {"{{version}}, model {{model_version}}": "sum by (version, model_version) (gillnet_build_info) > 0"},
         width=6,
     ),
 )

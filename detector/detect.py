@@ -13,12 +13,13 @@ import polars as pl
 from detector.contract.decisions import Verdict, encode
 from detector.contract.events import EVENT_SCHEMA
 from detector.contract.times import DAY_MS, parse_rfc3339
-from detector.engine import AccountShard, Scorer
+from detector.engine import AccountShard
 from detector.files import limits_from, read_events
 from detector.message_groups import MessageGroups
 from detector.message_reader import MessageReader
 from detector.policy import policy_from
 from detector.results import ShardResult
+from detector.scoring import Scorer
 from detector.shard_batch import whole
 from features.catalogue import DEFAULT
 from features.intake import Intake

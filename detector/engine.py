@@ -5,7 +5,7 @@ It knows neither Bytewax nor Kafka. `gillnet run`, `gillnet detect` and training
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -13,11 +13,11 @@ import polars as pl
 from detector import verdicts
 from detector.contract.campaigns import campaign_id
 from detector.contract.decisions import Decision, Reason, Verdict, decision_id
-from detector.contract.errors import UsageError
 from detector.contract.times import rfc3339
 from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
 from detector.results import ShardResult
+from detector.scoring import Judges, Scoring
 from features.arrays import PROCESSED
 from features.hashing import keys
 from features.state import TTL_MS, AccountFeatures
@@ -26,28 +26,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from detector.policy import Changes
+    from detector.scoring import Scorer
     from detector.shard_batch import ShardBatch
     from features.views import Catalogue
 
 _SWEEP_STEPS: Final = 256
-
-
-class Scorer(Protocol):
-    """What the engine needs of a model."""
-
-    @property
-    def version(self) -> str:
-        """Name the model by its content."""
-
-    @property
-    def feature_names(self) -> tuple[str, ...]:
-        """Name the columns it reads, in order."""
-
-    def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return calibrated bot probabilities, shape (n,), of vectors of shape (n, F)."""
-
-    def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return contributions in log-odds, shape (n, F)."""
 
 
 class AccountShard:
@@ -63,8 +46,7 @@ class AccountShard:
         ttl_ms: int = TTL_MS,
     ) -> None:
         self._features = AccountFeatures(catalogue, lateness_ms, ttl_ms)
-        self._model, self._policy, self._lateness_ms = model, policy, lateness_ms
-        self._inputs = _inputs(catalogue, model)
+        self._judges, self._lateness_ms = Judges(Scoring(catalogue, model), policy), lateness_ms
         self._standings = new_standings(0)
         self._flagged: verdicts.Flagged = {}
         self._sample_below = np.uint64(int(vectors_share * 2**53))
@@ -77,6 +59,10 @@ class AccountShard:
     def nbytes(self) -> int:
         """Bytes the arrays take."""
         return self._features.nbytes + sum(a.nbytes for a in self._standings)
+
+    def use(self, judges: Judges) -> None:
+        """Let other models judge from the next batch on."""
+        self._judges = judges
 
     def process(self, batch: ShardBatch, watermark_ms: int, now_ms: int | None) -> ShardResult:
         """Process a batch; ``now_ms`` dates the decisions (None: by event time, for runs that must repeat exactly).
@@ -91,8 +77,9 @@ class AccountShard:
         vectors, slots = _at(computed.vectors, kept), computed.slots[kept]
         rows = batch.sent()[kept]
         ts, event = batch.columns.ts[rows], batch.columns.event[rows]
-        scores = self._model.score(self._read(vectors))
-        after, changes = judge(self._policy, self._standings, slots, ts, scores, self._features.ttl_ms)
+        judges = self._judges
+        scores = judges.champion.score(vectors)
+        after, changes = judge(judges.policy, self._standings, slots, ts, scores, self._features.ttl_ms)
         decisions = self._decide(batch.events, kept, vectors, scores, changes, slots, now_ms)
         picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
         picked[changes.row] = True
@@ -106,14 +93,10 @@ class AccountShard:
             sampled=sampled,
             sampled_vectors=vectors[sampled],
             decisions=expired + decisions,
-            model_version=self._model.version,
+            model_version=judges.champion.version,
             measures=batch.columns.measures[rows],
+            shadow_scores={other.version: other.score(vectors) for other in judges.challengers},
         )
-
-    def _read(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Select the columns the model reads; mostly all of them, in order."""
-        names = self._features.catalogue.names
-        return vectors if self._model.feature_names == names else vectors[:, self._inputs]
 
     def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
         """Tell by shard what `apply` must be told, after all it was told before, to hold the same state.
@@ -195,9 +178,9 @@ class AccountShard:
     ) -> tuple[Decision, ...]:
         if not len(changes.row):
             return ()
-        inputs = self._read(vectors[changes.row])
-        contributions = self._model.explain(inputs)
-        features = [self._features.catalogue.features[i] for i in self._inputs]
+        champion = self._judges.champion
+        inputs = champion.read(vectors[changes.row])
+        contributions = champion.model.explain(inputs)
         campaigns = self._features.campaigns(slots[changes.row])
         decisions = []
         for i, row in enumerate(changes.row.tolist()):
@@ -213,7 +196,7 @@ class AccountShard:
                 decisions.append(self._expiry(slot, previous, at_ms, now_ms))
                 continue
             self._flagged[slot] = (account_id, score)
-            reasons = reasons_for(features, inputs[i], contributions[i])
+            reasons = reasons_for(champion.features, inputs[i], contributions[i])
             decisions.append(
                 self._decision(
                     account_id, previous, verdict, score, reasons, event_id, at_ms, now_ms, int(campaigns[i])
@@ -233,7 +216,8 @@ class AccountShard:
         now_ms: int | None,
         campaign: int = 0,
     ) -> Decision:
-        lasts_ms = self._policy.durations_ms[verdict - 1] if verdict else None
+        policy = self._judges.policy
+        lasts_ms = policy.durations_ms[verdict - 1] if verdict else None
         return Decision(
             decision_id=decision_id(account_id, event_id or f"expiry:{at_ms}", previous, verdict),
             account_id=account_id,
@@ -246,23 +230,12 @@ class AccountShard:
             decided_at=rfc3339(at_ms if now_ms is None else now_ms),
             expires_at=None if lasts_ms is None else rfc3339(at_ms + lasts_ms),
             campaign_id=campaign_id(campaign) if campaign else None,
-            model_version=self._model.version,
-            policy_version=self._policy.version,
-            shadow=self._policy.shadow,
+            model_version=self._judges.champion.version,
+            policy_version=policy.version,
+            shadow=policy.shadow,
         )
 
 
 def _at(vectors: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
     """Select rows; mostly all of them, and they are many bytes."""
     return vectors if len(kept) == len(vectors) else vectors[kept]
-
-
-def _inputs(catalogue: Catalogue, model: Scorer) -> list[int]:
-    missing = sorted(set(model.feature_names) - set(catalogue.names))
-    if missing:
-        msg = (
-            f"model {model.version} reads features this catalogue does not compute: {', '.join(missing)}; "
-            "train it again with `gillnet train`, or set model_dir to a model of this version"
-        )
-        raise UsageError(msg)
-    return [catalogue.names.index(n) for n in model.feature_names]

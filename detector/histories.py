@@ -26,7 +26,7 @@ from models.history import Accounts, Points, Trace
 from models.training import Options
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from numpy.typing import NDArray
 
@@ -52,6 +52,8 @@ class Recipe:
     """Patterns such as ``messages_*``; none means every feature."""
     points_after: tuple[int, ...] = POINTS_AFTER
     synthetic: bool = False
+    about: Mapping[str, Any] = field(default_factory=dict)
+    """What else the model's folder should say of its training."""
     options: Options = field(default_factory=Options)
 
     def columns(self, names: tuple[str, ...] | None = None) -> list[int]:
@@ -235,7 +237,7 @@ class _Taken:
 
 
 def accounts_of(labels: pl.DataFrame, ids: pl.DataFrame, account: NDArray[np.int64], ts: NDArray[np.int64]) -> Accounts:
-    """Describe the accounts in ``ids``, given whose each event was and when."""
+    """Describe the accounts in ``ids``, given whose each event was and when; labels may have a ``weight``."""
     known = ids.join(
         labels.unique("account_id", keep="last", maintain_order=True), on="account_id", maintain_order="left"
     )
@@ -249,11 +251,14 @@ def accounts_of(labels: pl.DataFrame, ids: pl.DataFrame, account: NDArray[np.int
         group=group.cast(pl.Int64).to_numpy(),
         first_ms=first_ms,
         events=np.bincount(account, minlength=len(ids)),
+        weight=known["weight"].to_numpy() if "weight" in known.columns else None,
     )
 
 
 def _fingerprint(points: Points, accounts: Accounts) -> str:
     content = hashlib.sha256()
-    for column in (points.vectors, points.account, points.nth, accounts.is_bot, accounts.group, accounts.first_ms):
-        content.update(np.ascontiguousarray(column).tobytes())
+    known = (accounts.is_bot, accounts.group, accounts.first_ms, accounts.weight)
+    for column in (points.vectors, points.account, points.nth, *known):
+        if column is not None:
+            content.update(np.ascontiguousarray(column).tobytes())
     return content.hexdigest()

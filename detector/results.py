@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -24,6 +24,8 @@ from features.messages import (
 from features.text.language import CODES
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from detector.contract.decisions import Decision
@@ -67,6 +69,8 @@ class ShardResult:
     model_version: str
     measures: NDArray[np.int32]
     """(m, len(MEASURES)): what was measured of the texts."""
+    shadow_scores: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
+    """(m,) of each challenger, by its version."""
 
     @property
     def counts(self) -> dict[str, int]:
@@ -94,6 +98,15 @@ class ShardResult:
         """``event_id, account_id, ts, vector`` of the sampled events."""
         vector = pl.Series("vector", self.sampled_vectors, pl.Array(pl.Float64, self.sampled_vectors.shape[1]))
         return self._heads[self.sampled].hstack([vector])
+
+    @property
+    def shadows(self) -> pl.DataFrame:
+        """``event_id, account_id, ts, score, model_version`` of every processed event for each challenger."""
+        rows = [
+            self._heads.with_columns(pl.Series("score", scores), pl.lit(version).alias("model_version"))
+            for version, scores in self.shadow_scores.items()
+        ]
+        return pl.concat(rows) if rows else pl.DataFrame()
 
     @cached_property
     def _heads(self) -> pl.DataFrame:

@@ -71,7 +71,8 @@ class Settings(BaseSettings):
     campaigns_dir: Path = Path("campaigns")  # what analysts said: templates of bots, and texts that are allowed
 
     # Judging
-    model_dir: Path | None = None  # none: the model shipped with Gillnet
+    model_dir: Path | None = None  # none: the registry's champion, or else the model shipped with Gillnet
+    registry_dir: Path = Path("registry")  # models: champion, challengers, archived
     review_threshold: Share | None = None  # none: as the model's card sets it
     challenge_threshold: Share | None = None
     limit_threshold: Share | None = None

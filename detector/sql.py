@@ -8,7 +8,7 @@ from __future__ import annotations
 import glob
 import re
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from polars._typing import PolarsDataType
 
 BATCH_ROWS: Final = 10_000
+Parameters = Sequence[object] | Mapping[str, object]
+"""Values for the question marks of a query, or by name for its ``$name``."""
 
 _ACCOUNTS: Final = """
 WITH activity AS (
@@ -98,13 +100,13 @@ class Lake:
         self._connection = _sandbox(self._lake_dir, self._limits)
 
     @contextmanager
-    def ask(self, query: str, parameters: Sequence[object] = ()) -> Iterator[pa.RecordBatchReader]:
+    def ask(self, query: str, parameters: Parameters = ()) -> Iterator[pa.RecordBatchReader]:
         """Run one query that reads, and give its result batch by batch; it is stopped when its time is over."""
         self._check(query)
         over = threading.Event()
         with self._timer(over), self._plain_errors(over):
             self._make_views(query)
-            relation = self._connection.sql(query, params=list(parameters))
+            relation = self._connection.sql(query, params=parameters)
             with relation.to_arrow_reader(BATCH_ROWS) as reader:
                 yield reader
 
@@ -114,12 +116,12 @@ class Lake:
         ((size,),) = self._connection.execute("SELECT current_setting('memory_limit')").fetchall()
         return TypeAdapter(ByteSize).validate_python(size)
 
-    def rows(self, query: str, parameters: Sequence[object] = ()) -> list[dict[str, Any]]:
+    def rows(self, query: str, parameters: Parameters = ()) -> list[dict[str, Any]]:
         """Answer with all rows at once."""
         with self.ask(query, parameters) as result:
             return [row for batch in result for row in batch.to_pylist()]
 
-    def frame(self, query: str, parameters: Sequence[object] = ()) -> pl.DataFrame:
+    def frame(self, query: str, parameters: Parameters = ()) -> pl.DataFrame:
         """Answer with a polars frame."""
         with self.ask(query, parameters) as result:
             frame = pl.from_arrow(result.read_all())

@@ -11,12 +11,14 @@ import numpy as np
 
 from detector.contract.errors import UsageError
 from detector.histories import accounts_of, collect, score_history
+from detector.segments import Segments
 from models import folder, plots
 from models.card import Results, write_card
 from models.folder import Manifest, Threshold, manifest_of, model_of
 from models.history import Accounts, Points, Trace
 from models.metrics import Metrics, Ranking, measure, rank
 from models.model import STEPS, FoldModels
+from models.segments import SegmentRate, false_positives
 from models.split import FOLDS, Side, Split, split_accounts
 from models.thresholds import choose_thresholds, highest_of
 from models.training import Fitted, fit
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+    from numpy.typing import NDArray
 
     from detector.histories import Events, History, Judge, Recipe
     from detector.vector_table import VectorTable
@@ -51,12 +54,13 @@ def train(events: Callable[[], Events], labels: pl.DataFrame, output: Path, reci
     """Train a model on events and write its folder; they are asked for twice, for vectors and then for scores."""
     names = recipe.catalogue.names
     recipe.columns(names)
-    history = collect(events(), labels, recipe)
+    segments = Segments(labels)
+    history = collect(segments.watch(events()), labels, recipe)
 
     def traced(judge: Judge) -> Trace:
         return score_history(events(), history.ids, judge, recipe, history.until_ms)
 
-    return _train(history, names, traced, output, recipe)
+    return _train(history, names, traced, output, recipe, segments.of(history.ids))
 
 
 def train_on_vectors(table: VectorTable, labels: pl.DataFrame, output: Path, recipe: Recipe) -> Trained:
@@ -67,7 +71,12 @@ def train_on_vectors(table: VectorTable, labels: pl.DataFrame, output: Path, rec
 
 
 def _train(
-    history: History, all_names: tuple[str, ...], traced: Callable[[Judge], Trace], output: Path, recipe: Recipe
+    history: History,
+    all_names: tuple[str, ...],
+    traced: Callable[[Judge], Trace],
+    output: Path,
+    recipe: Recipe,
+    segments: pl.DataFrame | None = None,
 ) -> Trained:
     """Train on vectors; thresholds and figures come from scores by trees that never saw the account they judge."""
     columns = recipe.columns(all_names)
@@ -85,9 +94,12 @@ def _train(
     manifest = described(highest_of(choose_thresholds(highest[is_human]), choose_thresholds(newer_humans)))
     tested = measure(accounts, trace, manifest.thresholds["review"].score, recipe.events_min)
     newer = _newer(points, accounts, split, model_of(draft, fitted.of_older))
+    flagged = highest[is_human] >= manifest.thresholds["review"].score
+    rates = () if segments is None else false_positives(segments.filter(is_human), flagged)
     results = Results(
-        manifest, fitted, accounts, split, trace, tested, newer, recipe.events_min, recipe.synthetic, recipe.options
-    )
+        manifest, fitted, accounts, split, trace, tested, newer, rates, recipe.events_min, recipe.synthetic,
+        recipe.options,
+    )  # fmt: skip
     _save(output, results)
     return Trained(
         version=manifest.version,
@@ -112,6 +124,22 @@ def evaluate(
     events: Events, labels: pl.DataFrame, model: Model, recipe: Recipe, threshold: float | None = None
 ) -> Metrics:
     """Measure a model on labelled events; flags are raised at ``threshold``, by default the model's for review."""
+    return _evaluate(events, labels, model, recipe, threshold)[0]
+
+
+def evaluate_by_segment(
+    events: Events, labels: pl.DataFrame, model: Model, recipe: Recipe, threshold: float | None = None
+) -> tuple[Metrics, tuple[SegmentRate, ...]]:
+    """Measure a model likewise, and how often it flags the people of each segment."""
+    segments = Segments(labels)
+    measured, ids, is_human, flagged = _evaluate(segments.watch(events), labels, model, recipe, threshold)
+    return measured, false_positives(segments.of(ids).filter(is_human), flagged[is_human])
+
+
+def _evaluate(
+    events: Events, labels: pl.DataFrame, model: Model, recipe: Recipe, threshold: float | None
+) -> tuple[Metrics, pl.DataFrame, NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the figures, the accounts they are of, who of them is human, and who was flagged."""
     ids = labels.select("account_id").unique().sort("account_id")
     trace = score_history(events, ids, model, recipe)
     seen = np.unique(trace.account)
@@ -119,7 +147,9 @@ def evaluate(
         raise UsageError("expected events of labelled accounts, got none; check that the ids match the events'")
     trace = Trace(np.searchsorted(seen, trace.account), trace.nth, trace.ts, trace.score)
     accounts = accounts_of(labels, ids[seen], trace.account, trace.ts)
-    return measure(accounts, trace, model.thresholds["review"] if threshold is None else threshold, recipe.events_min)
+    cut = model.thresholds["review"] if threshold is None else threshold
+    flagged = trace.first_at(cut, len(accounts), recipe.events_min) >= 0
+    return measure(accounts, trace, cut, recipe.events_min), ids[seen], ~accounts.is_bot, flagged
 
 
 def evaluate_vectors(table: VectorTable, labels: pl.DataFrame, model: Model, threshold: float | None = None) -> Metrics:
@@ -140,7 +170,7 @@ def _manifest(
 ) -> Manifest:
     options = recipe.options
     chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
-    training = summary | chosen | {"synthetic": recipe.synthetic}
+    training = summary | chosen | {"synthetic": recipe.synthetic} | dict(recipe.about)
     return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 

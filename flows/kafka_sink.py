@@ -4,7 +4,7 @@ Each partition has a writer thread: a transaction takes 3 to 20 ms of waiting, i
 waits until all that was handed over is committed, so what is durable is also published.
 
 Each partition has one transactional id. A new writer fences every earlier one (which then fails, as it should), reads
-back what was committed since the last durable snapshot, and skips exactly that when it is replayed.
+back what was committed since the last durable snapshot, and skips exactly that when it is replayed (`flows.adopted`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
+from flows.adopted import Adopted
 from flows.clients import consumer, know_topic, offset_of, producer
-from flows.records import Record
+from flows.records import About, Record
 from flows.routing import part_key
 
 TRANSACTION_SECONDS: Final = 30.0
@@ -40,7 +41,7 @@ class SinkState(TypedDict):
 
     next: int
     written: int
-    adopted: NotRequired[list[str]]
+    adopted: NotRequired[list[tuple[str, About | None]]]
     """Ids of records before ``next`` that an earlier writer committed and the replay has not reached again."""
 
 
@@ -53,6 +54,9 @@ class Target:
     id_of: Callable[[Message], str]
     written: Callable[[int, int], None]
     committed: Callable[[Sequence[Record], float], None]
+    about_of: Callable[[Message], About | None] = lambda _: None
+    withheld: Callable[[int], None] = lambda _: None
+    """Told how many records were not written because they contradict what the topic holds."""
 
 
 class KafkaSink(FixedPartitionedSink[Sequence[Record], SinkState]):
@@ -147,19 +151,31 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
         self._writing.result()
         if not self._committed.done():  # then nothing was written, and what there is may be half read
             return self._resumed
-        return {"next": self._next, "written": self._written, "adopted": sorted(self._committed.result())}
+        return {"next": self._next, "written": self._written, "adopted": self._committed.result().held()}
 
     def _write(self) -> None:
         while records := self._take():
-            skip = self._committed.result()
-            new = [record for record in records if record.id not in skip]
-            skip.difference_update(record.id for record in records)
+            new, withheld = self._sort_out(records)
             started = time.perf_counter()
             if new:
                 self._claim.guarded(lambda new=new: self._transaction(new))  # type: ignore[misc]  # bound now
                 self._target.committed(new, time.perf_counter() - started)
-            self._written += len(records)
+            self._written += len(records) - withheld
             self._target.written(self._claim.number, self._written)
+
+    def _sort_out(self, records: list[Record]) -> tuple[list[Record], int]:
+        """Choose what to write, besides what is there already and what contradicts it; count the latter."""
+        adopted, new, withheld = self._committed.result(), [], 0
+        for record in records:
+            if adopted.holds(record):
+                adopted.meet(record)
+            elif adopted.contradicted_by(record):
+                withheld += 1
+            else:
+                new.append(record)
+        if withheld:
+            self._target.withheld(withheld)
+        return new, withheld
 
     def _take(self) -> list[Record]:
         with self._lock:
@@ -193,12 +209,12 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
         else:
             self._next = max(self._next, offset_of(message) + 1)
 
-    def _read_back(self, settings: Settings) -> set[str]:
+    def _read_back(self, settings: Settings) -> Adopted:
         """Collect what was committed since the snapshot. The end is where the broker says so, not its watermark."""
         self._claim.wait()  # only then is what is committed final
         # A snapshot older than the topic's retention means reading all that is left.
         reader = consumer(settings, f"{settings.consumer_group}-readback", auto_offset_reset="earliest")
-        found = set(self._resumed.get("adopted", []))
+        found = Adopted(self._resumed.get("adopted", []))
         deadline = time.monotonic() + TRANSACTION_SECONDS
         try:
             know_topic(reader, self._target.topic)
@@ -207,7 +223,7 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
                 for message in reader.consume(10_000, 0.05):
                     error = message.error()
                     if error is None:
-                        found.add(self._target.id_of(message))
+                        found.add(self._target.id_of(message), self._target.about_of(message))
                         self._next = offset_of(message) + 1
                         deadline = time.monotonic() + TRANSACTION_SECONDS
                     elif error.code() == _EOF:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, chain
+from itertools import accumulate, chain, groupby
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,7 @@ from features.text.contacts import Contacts
 from flows.batches import CampaignsTold, SourceBatch
 
 _EVENT: Final = ("event_id", "account_id", "ts")
-_DEAD: Final = {
+DEAD_ROWS: Final = {
     "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
     "seen_at": pl.Int64, "value": pl.Binary,
 }  # fmt: skip
@@ -70,17 +70,32 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
     results = [item for item in items if isinstance(item, ShardResult)]
     dead = list(chain.from_iterable(item for item in items if isinstance(item, tuple)))
     contacts = [frame for item in items if isinstance(item, ContactRows) for frame in _told(item)]
-    rows = {"dead_letters": pl.DataFrame(dead, schema=_DEAD, orient="row")} if dead else {}
+    rows = {"dead_letters": pl.DataFrame(dead, schema=DEAD_ROWS, orient="row")} if dead else {}
     told = [item.campaigns for item in items if isinstance(item, CampaignsTold)]
     if told:
         rows["campaigns"] = campaigns_frame(chain.from_iterable(told))
     if contacts:
         rows["contacts"] = pl.concat(contacts)
-    if results:
-        joined = _joined(results)
-        rows |= {"events": joined.events, "scores": joined.scores, "vectors": _spread(joined.vectors, feature_names)}
-        rows["decisions"] = decisions_frame(joined.decisions)
+    # The models may change within an epoch, and a result is of one champion and its challengers.
+    judged = [_tables(_joined(list(of_one)), feature_names) for _, of_one in groupby(results, _models)]
+    for table in {name for tables in judged for name in tables}:
+        rows[table] = pl.concat([tables[table] for tables in judged if table in tables])
     return {table: frame for table, frame in rows.items() if frame.height}
+
+
+def _models(result: ShardResult) -> tuple[str, ...]:
+    return (result.model_version, *result.shadow_scores)
+
+
+def _tables(result: ShardResult, feature_names: Sequence[str]) -> dict[str, pl.DataFrame]:
+    tables = {
+        "events": result.events,
+        "scores": result.scores,
+        "shadow_scores": result.shadows,
+        "vectors": _spread(result.vectors, feature_names),
+        "decisions": decisions_frame(result.decisions),
+    }
+    return {table: frame for table, frame in tables.items() if frame.height}
 
 
 def _told(item: ContactRows) -> Iterator[pl.DataFrame]:
@@ -90,7 +105,7 @@ def _told(item: ContactRows) -> Iterator[pl.DataFrame]:
 
 
 def _joined(results: list[ShardResult]) -> ShardResult:
-    """Make one result of many, so that each frame is made once."""
+    """Make one result of many by the same models, so that each frame is made once."""
     if len(results) == 1:
         return results[0]
     events = list(accumulate((len(r.outcomes) for r in results), initial=0))
@@ -110,6 +125,9 @@ def _joined(results: list[ShardResult]) -> ShardResult:
         decisions=tuple(chain.from_iterable(r.decisions for r in results)),
         model_version=results[0].model_version,
         measures=np.concatenate([r.measures for r in results]),
+        shadow_scores={
+            version: np.concatenate([r.shadow_scores[version] for r in results]) for version in results[0].shadow_scores
+        },
     )
 
 

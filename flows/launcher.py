@@ -24,6 +24,7 @@ from detector.settings import Settings
 from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
 from flows.clients import ensure_topics
+from flows.labels import LabelsToLake
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
 from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
@@ -95,6 +96,7 @@ class Launcher:
         self._stop = threading.Event()
         self._hurry = threading.Event()
         self._retained_at: float | None = None
+        self._labels: LabelsToLake | None = None
 
     def stop(self) -> None:
         """Drain and stop; asked a second time, stop at once."""
@@ -117,10 +119,12 @@ class Launcher:
                 _log.warning("compiling kernels, once on this machine; that takes a minute or two")
                 compile_kernels()
             plan = self._plan(deployment, partitions)
+            self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:
                 self._backfill(plan, endpoint, lock)
             totals = self._supervise(plan, endpoint, lock)
             lake_sink.finish(LakePlan.of(self._settings, deployment))
+            self._labels.finish()
             before = read_totals(self._settings)
             write_totals(self._settings, totals)
             return {name: totals.get(name, 0) - before.get(name, 0) for name in COUNTED}
@@ -185,6 +189,8 @@ class Launcher:
             if self._hurry.is_set() or slow:
                 raise StoppedError("stopped before the workers had finished; the next start continues from here")
             self._delete_old_days()
+            if self._labels is not None:
+                self._labels.take()
             time.sleep(_LOOK_SECONDS)
         return None
 

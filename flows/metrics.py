@@ -117,6 +117,15 @@ BUILD = Gauge(
     registry=REGISTRY,
 )
 
+DECISIONS_WITHHELD = Counter(
+    "gillnet_decisions_withheld",
+    "Decisions of a replay that were not published, for they contradict what was published before the crash",
+    registry=REGISTRY,
+)
+MODELS_REFUSED = Counter(
+    "gillnet_models_refused", "Models of the registry that do not fit and were not taken up", registry=REGISTRY
+)
+
 _snapshotted_at: dict[int, float] = {}
 
 for _outcome in OUTCOMES:  # a series that starts at zero has a rate from its first count on
@@ -128,9 +137,21 @@ for _verdict in Verdict:
     DECISIONS.labels(_verdict.label, "true")
 
 
-def record_build(version: str, model_version: str) -> None:
-    """Say which version and model this worker runs; called once when it starts."""
+def record_model(version: str, model_version: str, before: str | None) -> None:
+    """Say which version and model this worker runs, and which model no longer; called when it starts or changes."""
     BUILD.labels(version, model_version).set(1)
+    if before is not None:
+        BUILD.labels(version, before).set(0)
+
+
+def record_withheld(decisions: int) -> None:
+    """Count decisions that were not published because the topic holds others."""
+    DECISIONS_WITHHELD.inc(decisions)
+
+
+def record_model_refused() -> None:
+    """Count a model that was not taken up."""
+    MODELS_REFUSED.inc()
 
 
 def record_source_batch(read: int, dead: Mapping[str, int], newest_event_ms: int | None) -> None:

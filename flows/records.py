@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final, NamedTuple
 
 import msgspec
 import polars as pl
@@ -16,6 +18,27 @@ from detector.contract.times import rfc3339, rfc3339_column
 from flows.batches import SourceBatch
 
 SCORE_SCHEMA = "gillnet.score/1"
+_DIGEST_BYTES: Final = 8
+
+
+class About(NamedTuple):
+    """Whom a record is about, when it became so (RFC 3339 in UTC, so that texts sort as times do), and by what event.
+
+    Names are hashed: they are part of the state, and erasing a person must not have to look for them there.
+    """
+
+    subject: str
+    at: str
+    event: str
+
+
+def about(subject: str, at: str, event_id: str | None) -> About:
+    """Say what a record is about."""
+    return About(_digest(subject), at, _digest(event_id or ""))
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(errors="surrogatepass"), digest_size=_DIGEST_BYTES).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +51,14 @@ class Record:
     headers: tuple[tuple[str, bytes], ...] = ()
     decision: Decision | None = None
     arrived_ms: int | None = None
+    about: About | None = None
 
 
-class _DecisionId(msgspec.Struct):
+class _DecisionHead(msgspec.Struct):
     decision_id: str
+    account_id: str
+    event_ts: str
+    event_id: str | None = None
 
 
 class _ScoreId(msgspec.Struct):
@@ -39,7 +66,7 @@ class _ScoreId(msgspec.Struct):
     event_id: str
 
 
-_read_decision_id = msgspec.json.Decoder(_DecisionId).decode
+_read_decision = msgspec.json.Decoder(_DecisionHead).decode
 _read_score_id = msgspec.json.Decoder(_ScoreId).decode
 
 
@@ -48,7 +75,7 @@ def decision_records(decisions: tuple[Decision, ...], arrived_ms: Mapping[str, i
     return tuple(
         Record(
             d.decision_id, d.account_id.encode(), encode(d),
-            decision=d, arrived_ms=arrived_ms.get(d.event_id or ""),
+            decision=d, arrived_ms=arrived_ms.get(d.event_id or ""), about=about(d.account_id, d.event_ts, d.event_id),
         )
         for d in decisions
     )  # fmt: skip
@@ -71,7 +98,13 @@ def _campaign_state(campaign: Campaign) -> str:
 
 def decision_record_id(message: Message) -> str:
     """Read a decision's id off its message."""
-    return _read_decision_id(message.value() or b"").decision_id
+    return _read_decision(message.value() or b"").decision_id
+
+
+def about_decision(message: Message) -> About:
+    """Read off a decision's message whom it is about, when and why."""
+    found = _read_decision(message.value() or b"")
+    return about(found.account_id, found.event_ts, found.event_id)
 
 
 def score_records(scores: pl.DataFrame) -> tuple[Record, ...]:

@@ -19,6 +19,7 @@ from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
 from detector.message_groups import MessageGroups
 from detector.results import OUTCOMES, ShardResult
+from detector.scoring import Judges
 from detector.shard_batch import ShardBatch, whole
 from features.entities import SharedEntities
 from features.intake import Reader, arrive
@@ -63,6 +64,8 @@ class Judge:
     decided: Callable[[], Sequence[Decision]] = tuple
     """Gives the decisions published since it was last asked."""
     analysts: AnalystFiles | None = None
+    judges: Callable[[], Judges] | None = None
+    """Says who judges, asked at every batch; without, the model of ``new_shard`` always does."""
 
     @property
     def reads(self) -> bool:
@@ -145,6 +148,8 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._leads = True
         started, now_ms = time.perf_counter(), int(time.time() * 1000)
         watermark_ms = self._worker.watermark.observe(mark)
+        if self._judge.judges is not None:
+            self._worker.table.use(self._judge.judges())
         result = self._worker.table.process(batch or self._judge.nothing(), watermark_ms, now_ms)
         if not len(result.outcomes):
             return ShardOutput(self._number, result, {})

@@ -10,7 +10,6 @@ import sys
 import threading
 from collections.abc import Sequence
 from datetime import timedelta
-from importlib.metadata import version
 from typing import Final
 
 import msgspec
@@ -24,7 +23,6 @@ from detector.engine import AccountShard
 from detector.files import limits_from
 from detector.message_groups import MessageGroups
 from detector.message_reader import MessageReader
-from detector.policy import policy_from
 from detector.settings import Settings
 from detector.warm import warm
 from features.catalogue import DEFAULT
@@ -37,13 +35,20 @@ from flows.kafka_sink import KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
 from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
 from flows.reader import StreamError
-from flows.records import Record, campaign_record_id, dead_letter_record_id, decision_record_id, score_record_id
+from flows.records import (
+    Record,
+    about_decision,
+    campaign_record_id,
+    dead_letter_record_id,
+    decision_record_id,
+    score_record_id,
+)
+from flows.serving import Serving
 from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
 from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
-from models import default, folder
 
 _HOPELESS: Final = {UsageError: WRONG_USAGE, StreamError: CANNOT_CONTINUE}
 """Errors that another start would only repeat, and the exit code that says so."""
@@ -74,13 +79,15 @@ def run(plan: Plan, draining: threading.Event) -> dict[str, int]:
 
 
 def _judge(settings: Settings, plan: Plan) -> Judge:
-    model = default() if settings.model_dir is None else folder.load(settings.model_dir)
-    policy = policy_from(settings, model.thresholds)
-    metrics.record_build(version("gillnet"), model.version)
+    serving = Serving(settings, DEFAULT)
+    serving.watch()
+    first = serving.judges()
     lateness_ms, ttl_ms = round(settings.lateness_seconds * 1000), round(settings.account_ttl_days * DAY_MS)
 
     def new_shard() -> AccountShard:
-        return AccountShard(DEFAULT, model, policy, lateness_ms, settings.lake_vectors_share, ttl_ms)
+        return AccountShard(
+            DEFAULT, first.champion.model, first.policy, lateness_ms, settings.lake_vectors_share, ttl_ms
+        )
 
     sources = min(len(plan.addresses), plan.partitions)  # Bytewax gives partition i to worker i % workers
     fixed = plan.deployment
@@ -95,6 +102,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         lambda: MessageGroups(settings.text_groups_max),
         Decided(settings, fixed.decisions_partitions),
         AnalystFiles(settings),
+        serving.judges,
     )  # fmt: skip
 
 
@@ -118,7 +126,7 @@ def _sinks(settings: Settings, plan: Plan, tally: Tally) -> Sinks:
 
     decisions = Target(
         settings.decisions_topic, fixed.decisions_partitions, decision_record_id,
-        tally.decisions.__setitem__, _decisions_committed,
+        tally.decisions.__setitem__, _decisions_committed, about_decision, metrics.record_withheld,
     )  # fmt: skip
     dead = Target(settings.dead_letters_topic, fixed.dead_letters_partitions, dead_letter_record_id, _ignore, _ignore)
     scores = Target(settings.scores_topic, fixed.scores_partitions, score_record_id, _ignore, _ignore)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models import metrics
 from models.folder import PLOTS
+from models.segments import HUMANS_MIN
 from models.split import BY_TIME, FOLDS, Side
 from models.thresholds import flagged_share
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from models.folder import Manifest
     from models.history import Accounts, Trace
     from models.metrics import Metrics, Ranking
+    from models.segments import SegmentRate
     from models.split import Split
     from models.training import Fitted, Options
 
@@ -44,6 +46,7 @@ class Results:
     trace: Trace
     tested: Metrics
     newer: Ranking
+    segments: tuple[SegmentRate, ...]
     events_min: int
     synthetic: bool
     options: Options
@@ -51,8 +54,9 @@ class Results:
 
 def write_card(results: Results) -> str:
     """Write the card in Markdown."""
-    sections = (_head, _data, _quality, _thresholds, _features, _limits)
-    return "\n\n".join(section(results) for section in sections) + "\n"
+    sections = (_head, _data, _quality, _thresholds, _segments, _features, _limits)
+    written = (section(results) for section in sections)
+    return "\n\n".join(section for section in written if section) + "\n"
 
 
 def _head(results: Results) -> str:
@@ -182,6 +186,40 @@ def _thresholds(results: Results) -> str:
             _table(["verdict", "from score", "wanted at most", "humans", "bots"], rows),
         ]
     )
+
+
+def _segments(results: Results) -> str:
+    if not results.segments:
+        return ""
+    dimensions = list(dict.fromkeys(rate.dimension for rate in results.segments))
+    of = {name: [rate for rate in results.segments if rate.dimension == name] for name in dimensions}
+    return "\n\n".join(
+        [
+            "## False positives by segment",
+            "Humans that reached the review threshold, by what their events say of them. No segment is a model's "
+            "input. Each is tested against the others of its table (Fisher's exact test), where both have at least "
+            f"{HUMANS_MIN} humans, and **differs** where chance is unlikely over all tests together (false discovery "
+            "rate 5 %, Benjamini and Hochberg). Intervals are 95 % (Wilson).",
+            *(
+                _table([name, "humans", "flagged", "share", "interval", ""], _rates(rates))
+                for name, rates in of.items()
+            ),
+        ]
+    )
+
+
+def _rates(rates: list[SegmentRate]) -> list[list[Any]]:
+    return [
+        [
+            rate.segment,
+            rate.humans,
+            rate.flagged,
+            _percent(rate.false_positive_rate),
+            f"{_percent(rate.interval[0])} to {_percent(rate.interval[1])}",
+            "**differs**" if rate.differs else "not tested" if rate.p_adjusted is None else "",
+        ]
+        for rate in rates
+    ]
 
 
 def _features(results: Results) -> str:

@@ -20,13 +20,16 @@ class Accounts:
     """Accounts of one campaign share a number; they are never parted."""
     first_ms: NDArray[np.int64]
     events: NDArray[np.int64]
+    weight: NDArray[np.float64] | None = None
+    """How much each label is believed, 0 to 1; without, all are alike."""
 
     def __len__(self) -> int:
         return len(self.is_bot)
 
     def at(self, chosen: NDArray[np.int64]) -> Accounts:
         """Keep chosen accounts, renumbered in their order."""
-        return Accounts(self.is_bot[chosen], self.group[chosen], self.first_ms[chosen], self.events[chosen])
+        weight = None if self.weight is None else self.weight[chosen]
+        return Accounts(self.is_bot[chosen], self.group[chosen], self.first_ms[chosen], self.events[chosen], weight)
 
 
 @dataclass(frozen=True, slots=True)

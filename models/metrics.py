@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 import numpy as np
+from scipy.stats import binomtest
 from sklearn import config_context
 from sklearn.metrics import (
     average_precision_score,
@@ -157,6 +158,14 @@ def bootstrap(
         return None
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def share_interval(count: int, of: int) -> tuple[float, float]:
+    """Return Wilson's 95 % interval of a share; all of [0, 1] where there is nothing to count."""
+    if of == 0:
+        return 0.0, 1.0
+    interval = binomtest(count, of).proportion_ci(0.95, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _both(is_bot: NDArray[np.bool_]) -> bool:

@@ -32,8 +32,22 @@ def draw(is_bot: NDArray[np.bool_], scores: NDArray[np.float64], thresholds: dic
     return pictures
 
 
-def _blank() -> tuple[Figure, Axes]:
-    figure = Figure(figsize=(5, 4), dpi=100, layout="constrained")
+def heat_map(title: str, rows: list[str], columns: list[str], shares: NDArray[np.float64]) -> bytes:
+    """Draw shares, shape (rows, columns), as a table coloured from red (0) to blue (1); NaN stays white."""
+    figure, axes = _blank((2.2 + 1.1 * len(columns), 1.2 + 0.42 * len(rows)))
+    axes.imshow(shares, cmap="RdYlBu", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares):
+        if np.isfinite(share):
+            ink = "white" if abs(share - 0.5) > 0.35 else "black"
+            axes.text(column, row, f"{100 * share:.0f} %", ha="center", va="center", fontsize=9, color=ink)
+    axes.set_xticks(range(len(columns)), columns, rotation=20, ha="right")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_title(title, fontsize=10)
+    return _png(figure)
+
+
+def _blank(inches: tuple[float, float] = (5, 4)) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=inches, dpi=100, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)

@@ -28,15 +28,19 @@ def choose_thresholds(human_scores: NDArray[np.float64]) -> dict[str, Threshold]
 
     With few humans the strict rates allow none at all, so their cuts meet just above the highest score.
     """
-    falling = np.sort(human_scores)[::-1]
     chosen: dict[str, Threshold] = {}
     lowest = 0.0
     for step, rate in FALSE_POSITIVE_RATES.items():
-        allowed = math.floor(rate * len(falling))
-        above = float(np.nextafter(falling[allowed], np.inf)) if allowed < len(falling) else 0.0
-        lowest = min(1.0, max(lowest, FLOORS[step], above))
+        lowest = min(1.0, max(lowest, FLOORS[step], cut_at(human_scores, rate)))
         chosen[step] = Threshold(score=lowest, false_positive_rate=rate)
     return chosen
+
+
+def cut_at(human_scores: NDArray[np.float64], rate: float) -> float:
+    """Return the lowest score that at most this share of humans reaches; with few it may be none of them."""
+    falling = np.sort(human_scores)[::-1]
+    allowed = math.floor(rate * len(falling))
+    return float(np.nextafter(falling[allowed], np.inf)) if allowed < len(falling) else 0.0
 
 
 def highest_of(one: dict[str, Threshold], other: dict[str, Threshold]) -> dict[str, Threshold]:

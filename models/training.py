@@ -120,7 +120,7 @@ def _train(
     if held_out is not None and held_out.any():
         given["valid_sets"] = [_dataset(points, accounts, features, held_out, reference=train_set)]
         given["callbacks"] = [lgb.record_evaluation(losses)]
-        weight = float(points.weights()[held_out].sum())
+        weight = float(_weights(points, accounts)[held_out].sum())
     booster = lgb.train(parameters, train_set, num_boost_round=rounds, **given)
     loss = np.array(losses["valid_0"]["binary_logloss"]) if losses else np.zeros(rounds)
     return booster, weight * np.pad(loss, (0, rounds - len(loss)), "edge")
@@ -133,7 +133,7 @@ def _dataset(
     rows: NDArray[np.bool_],
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
-    is_bot, weights = accounts.is_bot[points.account][rows], points.weights()[rows]
+    is_bot, weights = accounts.is_bot[points.account][rows], _weights(points, accounts)[rows]
     return lgb.Dataset(
         points.vectors[rows],
         is_bot.astype(float),
@@ -141,6 +141,11 @@ def _dataset(
         feature_name=list(features),
         reference=reference,
     )
+
+
+def _weights(points: Points, accounts: Accounts) -> NDArray[np.float64]:
+    weights = points.weights()
+    return weights if accounts.weight is None else weights * accounts.weight[points.account]
 
 
 def _class_weights(is_bot: NDArray[np.bool_], weights: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -168,6 +173,6 @@ def _calibrate(
     is_bot = accounts.is_bot[points.account]
     bots = int(accounts.is_bot.sum())
     if min(bots, len(accounts) - bots) < _ISOTONIC_MIN:
-        return fit_platt(raw, is_bot, points.weights()) or Platt()
+        return fit_platt(raw, is_bot, _weights(points, accounts)) or Platt()
     bounds = min(raw_bounds[0], float(raw.min())), max(raw_bounds[1], float(raw.max()))
-    return fit_isotonic(raw, is_bot, points.weights(), bounds)
+    return fit_isotonic(raw, is_bot, _weights(points, accounts), bounds)

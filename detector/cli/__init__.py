@@ -1,6 +1,6 @@
 """The ``gillnet`` command: one module per command, imported only when it is called.
 
-A command ``name`` lives in ``detector/cli/name.py`` as a function ``name`` with typer annotations, or as
+A command ``name`` lives in ``detector/cli/name.py`` as a function ``name`` (with ``_`` for ``-``), or as
 a ``typer.Typer`` called ``app`` when it has commands of its own. Its docstring is its help; the module's
 ``EXAMPLE`` is shown below it. Settings come from ``detector.settings.load_settings(flag=value, …)``,
 which drops flags nobody gave. Raise ``UsageError`` for what the user got wrong (exit 2),
@@ -50,11 +50,12 @@ class Command:
 
     def load(self) -> ClickCommand:
         """Import the command's module and build the command."""
-        module = import_module(f"{__name__}.{self.name}")
+        function = self.name.replace("-", "_")
+        module = import_module(f"{__name__}.{function}")
         app = getattr(module, "app", None)
         if app is None:
             app = typer.Typer(add_completion=False, rich_markup_mode=None)
-            app.command(self.name, epilog=as_written(module.EXAMPLE))(getattr(module, self.name))
+            app.command(self.name, epilog=as_written(module.EXAMPLE))(getattr(module, function))
         return typer.main.get_command(app)
 
 
@@ -74,7 +75,10 @@ COMMANDS: Final = (
     Command("erase", LOOK, "Erase a person from state, lake, labels and campaigns."),
     Command("features", LEARN, "Write the feature vector after every event of a file."),
     Command("train", LEARN, "Train a model on your events and labels."),
+    Command("retrain", LEARN, "Train a challenger from the lake's new labels."),
+    Command("models", LEARN, "Keep models, and say which of them decides."),
     Command("evaluate", LEARN, "Measure a model on labelled events."),
+    Command("attack-report", LEARN, "Attack a model with simulated bots that take care."),
     Command("simulate", DEVELOP, "Make up a platform's events and labels, bots included."),
     Command("broker", DEVELOP, "Start the embedded Kafka-compatible broker."),
 )

@@ -19,11 +19,11 @@ from detector.contract.kernel_cache import CACHE_DIR
 from detector.files import limits_from
 from detector.lake.tables import TABLES
 from detector.policy import policy_from
+from detector.serving import champion_of
 from detector.settings import Settings, config_file, unknown_variables
 from features.catalogue import DEFAULT
 from flows.clients import connect, topics_of
 from flows.state import open_deployment
-from models import default, folder
 
 GIB: Final = 1 << 30
 REACH_SECONDS: Final = 5.0
@@ -72,7 +72,7 @@ def _settings(settings: Settings) -> Iterator[Finding]:
 
 def _model(settings: Settings) -> Iterator[Finding]:
     try:
-        model = default() if settings.model_dir is None else folder.load(settings.model_dir)
+        model = champion_of(settings)
         policy = policy_from(settings, model.thresholds)
     except GillnetError as error:
         yield Finding("model", Level.FAIL, str(error), "set model_dir to a folder that `gillnet train` wrote")

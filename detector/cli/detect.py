@@ -15,8 +15,8 @@ from detector.contract.errors import UsageError
 from detector.contract.times import parse_rfc3339
 from detector.detect import DEAD_LETTERS, DECISIONS, SCORES, Summary, day_end_ms
 from detector.detect import detect as detect_file
+from detector.serving import champion_of
 from detector.settings import load_settings
-from models import default, folder
 
 EXAMPLE = """
 Examples:
@@ -31,7 +31,7 @@ def detect(
         str, typer.Argument(metavar="INPUT", help="JSON lines (.gz, .zst too), Parquet, or - for stdin.")
     ],
     output: Annotated[Path, typer.Option(help="Folder for the results.")],
-    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the champion, else the shipped]")] = None,
     now: Annotated[
         str | None,
         typer.Option(help="What counts as now when events from the future are refused.  [default: end of today, UTC]"),
@@ -47,7 +47,7 @@ def detect(
     """
     now_ms = _now_ms(now)
     settings = load_settings(model_dir=model)
-    judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
+    judge = champion_of(settings)
     with progress("judging") as advance:
         summary = detect_file(input_, output, settings, judge, now_ms, progress=advance)
     if json:

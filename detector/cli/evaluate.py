@@ -14,16 +14,18 @@ from detector.cli.train import batches
 from detector.contract.errors import UsageError
 from detector.contract.labels import read_labels
 from detector.contract.times import DAY_MS
+from detector.serving import champion_of
 from detector.settings import load_settings
-from models import default, folder
 
 if TYPE_CHECKING:
     from models.metrics import Metrics
+    from models.segments import SegmentRate
 
 EXAMPLE = """
 Examples:
   gillnet evaluate --model model --events events.jsonl --labels labels.csv
   gillnet evaluate --events events.parquet --labels labels.csv --threshold 0.8 --json
+  gillnet evaluate --model model --events events.jsonl --labels labels.csv --segments
   gillnet evaluate --model model --vectors vectors.parquet --labels labels.csv
 """
 
@@ -54,10 +56,13 @@ def evaluate(
     vectors: Annotated[
         Path | None, typer.Option(help="Instead of events: a table (Parquet, CSV) of account_id and numbers.")
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the champion, else the shipped]")] = None,
     threshold: Annotated[
         float | None, typer.Option(min=0, max=1, help="Flag from this score on.  [default: the review threshold]")
     ] = None,
+    segments: Annotated[
+        bool, typer.Option("--segments", help="Also how often people of each language, country … are flagged.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
     """Measure a model on labelled events.
@@ -73,25 +78,31 @@ def evaluate(
 
     if (events is None) == (vectors is None):
         raise UsageError("expected either --events or --vectors, got " + ("neither" if events is None else "both"))
+    if segments and events is None:
+        raise UsageError("--segments are read off events; give --events in place of --vectors")
     settings = load_settings(model_dir=model, review_threshold=threshold)
-    judge = default() if settings.model_dir is None else folder.load(settings.model_dir)
+    judge = champion_of(settings)
     recipe = Recipe(
         lateness_ms=round(settings.lateness_seconds * 1000),
         ttl_ms=round(settings.account_ttl_days * DAY_MS),
         events_min=settings.events_min,
     )
-    known = read_labels(labels)
+    known, rates = read_labels(labels), None
     if events is None:
         assert vectors is not None
         found = training.evaluate_vectors(read_vectors(vectors), known, judge, settings.review_threshold)
     else:
         with progress("replaying") as advance:
             read = batches(events, settings, advance)
-            found = training.evaluate(read, known, judge, recipe, settings.review_threshold)
+            if segments:
+                found, rates = training.evaluate_by_segment(read, known, judge, recipe, settings.review_threshold)
+            else:
+                found = training.evaluate(read, known, judge, recipe, settings.review_threshold)
     if json:
-        print_json(msgspec.to_builtins(found))
+        print_json(msgspec.to_builtins(found) | ({} if rates is None else {"segments": msgspec.to_builtins(rates)}))
     else:
         _print(found, judge.version)
+        _print_segments(rates or ())
 
 
 def _print(found: Metrics, version: str) -> None:
@@ -106,3 +117,19 @@ def _print(found: Metrics, version: str) -> None:
     for n, share in found.bots_flagged_within.items():
         within.add_row(n, f"{share:.1%}", f"{found.humans_flagged_within.get(n, 0.0):.1%}")
     OUT.print(within)
+
+
+def _print_segments(rates: tuple[SegmentRate, ...]) -> None:
+    for dimension in dict.fromkeys(rate.dimension for rate in rates):
+        table = Table(dimension, box=None, pad_edge=False)
+        for heading in ("humans", "flagged", "share", "95 %", ""):
+            table.add_column(heading, justify="right")
+        for rate in rates:
+            if rate.dimension == dimension:
+                low, high = rate.interval
+                mark = "differs" if rate.differs else "not tested" if rate.p_adjusted is None else ""
+                share = f"{rate.false_positive_rate:.2%}"
+                table.add_row(
+                    rate.segment, f"{rate.humans:,}", f"{rate.flagged:,}", share, f"{low:.2%} to {high:.2%}", mark
+                )
+        OUT.print(table)

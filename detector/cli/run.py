@@ -54,7 +54,7 @@ def run(
         bool | None,
         typer.Option("--shadow/--no-shadow", help="Mark decisions as without effect.", show_default=False),
     ] = None,
-    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the one shipped with Gillnet]")] = None,
+    model: Annotated[Path | None, typer.Option(help="Model folder.  [default: the champion, else the shipped]")] = None,
     state_dir: Annotated[Path | None, typer.Option(help="Where state is kept.  [default: state]")] = None,
     lake_dir: Annotated[Path | None, typer.Option(help="Where the lake is written.  [default: lake]")] = None,
     metrics_port: Annotated[int | None, typer.Option(help="Prometheus port; 0: any.  [default: 9464]")] = None,

@@ -18,13 +18,15 @@ from detector.cli import console
 from detector.contract.errors import UsageError
 from detector.contract.times import parse_rfc3339, rfc3339
 from detector.settings import Settings, load_settings
-from detector.simulator import SimEvent, SimLabel, Simulation, load_scenario, saving
+from detector.simulator import Scenario, SimEvent, SimLabel, Simulation, load_scenario, saving
+from detector.simulator.evasions import NAMES, named_evasions
 from flows import clients
 from flows.producer import produce
 
 EXAMPLE = """
 Examples:
   gillnet simulate --events 100000 --seed 7 --output events.jsonl --labels labels.csv
+  gillnet simulate --evasion jitter,rotate --care 0.6 --output sly.jsonl --labels labels.csv
   gillnet simulate --scenario load --events 1000000 --output events.jsonl.zst
   gillnet simulate --scenario data/scenarios/example.toml --output - | head
   gillnet simulate --bootstrap-servers 127.0.0.1:9092 --rate 5000 --start now --publish-labels
@@ -57,6 +59,13 @@ def simulate(
     publish_labels: Annotated[
         bool, typer.Option("--publish-labels", help="Write the labels to Kafka's labels topic, at the end.")
     ] = False,
+    evasion: Annotated[
+        str | None,
+        typer.Option(help="What bots do to go unnoticed, parted by commas, or all: " + ", ".join(NAMES) + "."),
+    ] = None,
+    care: Annotated[
+        float | None, typer.Option(min=0, max=1, help="How far they take it, from naive to careful.  [default: 1]")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Make up a platform: people, bots in campaigns, and the truth about each.
@@ -70,6 +79,7 @@ def simulate(
     plan = load_scenario(scenario)
     if start is not None:
         plan = replace(plan, start=_moment(start))
+    plan = _disguised(plan, evasion, care)
     simulation = Simulation(plan, seed, events)
     settings = None if bootstrap_servers is None else load_settings(bootstrap_servers=bootstrap_servers)
     with _until_interrupted() as stopped, console.progress("simulating") as show:
@@ -95,6 +105,13 @@ def _check_targets(output: str | None, labels: str | None, bootstrap_servers: st
         saving.check_labels_path(labels)
     if (output == "-") + (labels == "-") + json > 1:
         raise UsageError("only one of --output -, --labels - and --json can have standard output; write files")
+
+
+def _disguised(plan: Scenario, evasion: str | None, care: float | None) -> Scenario:
+    evasions = plan.evasions if evasion is None else named_evasions(evasion)
+    if care is not None and not evasions:
+        raise UsageError("--care says how far evasions are taken; name some with --evasion, or --evasion all")
+    return replace(plan, evasions=evasions, care=plan.care if care is None else care)
 
 
 def _moment(text: str) -> datetime:

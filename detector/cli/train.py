@@ -57,7 +57,7 @@ def train(
     All labelled accounts teach. Calibration, thresholds and figures come from five folds, each judged by trees
     that never saw it, and once more from the newest 20 % judged by trees of the older; no account and no campaign
     (a column of the labels) is on two sides. Writes a model folder: trees, thresholds, and a card with data,
-    quality and limits. Use it with `model_dir` in the settings, or --model.
+    quality and limits. Use it with `gillnet models add`, with `model_dir` in the settings, or --model.
     """
     if (events is None) == (vectors is None):
         raise UsageError("expected either --events or --vectors, got " + ("neither" if events is None else "both"))

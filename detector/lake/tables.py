@@ -104,6 +104,10 @@ TABLES: Final[dict[str, Table]] = {
         ),
         time="ts",
     ),
+    "shadow_scores": Table(
+        pl.Schema({**_EVENT_KEY, "score": pl.Float64(), "model_version": pl.String()}),
+        time="ts",
+    ),
     "contacts": Table(
         pl.Schema({**_EVENT_KEY, "kind": pl.String(), "value": pl.String(), "field": pl.String()}),
         time="ts",

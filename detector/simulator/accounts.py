@@ -103,6 +103,18 @@ class Access:
     email_domain: str
     phone_prefix: str
     currency: str
+    devices: tuple[str, ...] = ()  # where it has several: one of them each time, not ``device_id``
+
+
+@dataclass(frozen=True, slots=True)
+class Guise:
+    """How an account passes itself off: what it does, when, in whose words, and from where."""
+
+    rhythm: Rhythm
+    tastes: Tastes
+    voice: Voice
+    access: Access
+    favourites: tuple[Account, ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -128,17 +140,46 @@ class Account:
     offline_until_ms: int = 0
     chances: tuple[float, ...] = ()  # cumulated weights of what it does, up to 1
     labelled: bool = False
+    aged: bool = False  # it signed up long before anybody looked
+    later: Guise | None = None  # what it turns into at ``bot_from_ms``
+    bot_from_ms: int = 0
     liked_by: deque[Account] = field(default_factory=lambda: deque(maxlen=LIKES_HELD))
     partners: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        total = sum(self.tastes.weights)
-        self.chances = tuple(weight / total for weight in accumulate(self.tastes.weights))
+        self._weigh()
 
     @property
     def bot(self) -> bool:
-        """Tell whether a program runs the account."""
+        """Tell whether a program runs the account, or will."""
         return self.campaign_id != ""
+
+    @property
+    def scripted(self) -> bool:
+        """Tell whether a program runs the account already."""
+        return self.bot and self.later is None
+
+    def wear(self, guise: Guise) -> None:
+        """Pass for something else from now on."""
+        self.rhythm, self.tastes, self.voice = guise.rhythm, guise.tastes, guise.voice
+        self.access, self.favourites = guise.access, guise.favourites
+        self._weigh()
+
+    def turn(self, now_ms: int) -> None:
+        """Show what it is, once its time has come; it then comes in anew."""
+        if self.later is not None and now_ms >= self.bot_from_ms:
+            self.wear(self.later)
+            self.later, self.login_ms = None, 0
+
+    def delay(self, by_ms: float) -> None:
+        """Move its life to a later time."""
+        self.leaves_ms += by_ms
+        if self.later is not None:
+            self.bot_from_ms += int(by_ms)
+
+    def _weigh(self) -> None:
+        total = sum(self.tastes.weights)
+        self.chances = tuple(weight / total for weight in accumulate(self.tastes.weights))
 
     def asleep_ms(self, now_ms: int) -> int:
         """Tell how long the account still sleeps; 0 when it is awake."""

@@ -24,6 +24,7 @@ def session(world: World, account: Account, now_ms: int, _: Conversation | None 
     """Do one thing, then plan the next: soon within a session, much later after one."""
     if account.position < 0:
         return
+    account.turn(now_ms)
     draws = world.draws
     if account.actions_left <= 0:
         if not _begins(world, account, now_ms):
@@ -69,6 +70,9 @@ def signup(world: World, account: Account, now_ms: int, _: Conversation | None =
         world.plan(now_ms + asleep_ms + draws.lognormal(60 * MINUTE_MS, 0.8), signup, account)
         return
     world.population.join(account)
+    if account.aged:
+        session(world, account, now_ms)
+        return
     account.login_ms = now_ms
     account.actions_left = session_actions(account, draws)
     world.emit(now_ms, account, "signup", _access(account, draws))
@@ -83,7 +87,7 @@ def _leave(world: World, account: Account, now_ms: int) -> None:
     world.population.leave(account)
     successor = world.population.birth(account.bot, account.family, now_ms)
     due_ms = now_ms + world.draws.uniform() * (0.3 if account.bot else 1.0) * DAY_MS
-    successor.leaves_ms += due_ms - now_ms
+    successor.delay(due_ms - now_ms)
     world.plan(due_ms, signup, successor)
 
 
@@ -102,7 +106,7 @@ def profile_update(world: World, account: Account, now_ms: int, _: Conversation 
 def photo_upload(world: World, account: Account, now_ms: int, _: Conversation | None) -> None:
     """Upload a photo, now and then a new one."""
     draws = world.draws
-    photo_hash = identity.photo(draws) if not account.bot and draws.chance(0.3) else draws.pick(account.photos)
+    photo_hash = identity.photo(draws) if not account.scripted and draws.chance(0.3) else draws.pick(account.photos)
     world.emit(now_ms, account, "photo_upload", {"photo_hash": photo_hash})
 
 
@@ -134,7 +138,7 @@ def reply(world: World, account: Account, now_ms: int, _: Conversation | None) -
 def share(world: World, account: Account, now_ms: int, _: Conversation | None) -> None:
     """Share a post, now and then with a link."""
     details: dict[str, object] = {}
-    if account.bot:
+    if account.scripted:
         details = _text(account, world.draws)
     elif world.draws.chance(0.1):
         details = {"links": [smalltalk.address(world.draws)]}
@@ -175,7 +179,7 @@ def _access(account: Account, draws: Draws) -> dict[str, object]:
     access = account.access
     return {
         "ip": draws.pick(access.ips),
-        "device_id": access.device_id,
+        "device_id": draws.pick(access.devices) if access.devices else access.device_id,
         "user_agent": access.user_agent,
         "platform": access.platform,
         "country": access.country,

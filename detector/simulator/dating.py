@@ -61,6 +61,7 @@ def speak(world: World, account: Account, now_ms: int, conversation: Conversatio
     other = conversation.other(account)
     if conversation.closed or account.position < 0 or other.position < 0:
         return
+    account.turn(now_ms)
     draws = world.draws
     asleep_ms = account.asleep_ms(now_ms)
     if asleep_ms and not draws.chance(0.03):
@@ -86,18 +87,18 @@ def speak(world: World, account: Account, now_ms: int, conversation: Conversatio
 
 def _react(world: World, account: Account, writer: Account, conversation: Conversation, now_ms: int) -> None:
     draws = world.draws
-    if not account.bot and _shown_up(writer, conversation) and draws.chance(0.6):
+    if not account.scripted and _shown_up(writer, conversation) and draws.chance(0.6):
         _see_through(world, account, conversation, now_ms)
         return
-    answers = account.tastes.answers if account.bot else account.tastes.answers * conversation.warmth
+    answers = account.tastes.answers if account.scripted else account.tastes.answers * conversation.warmth
     if draws.chance(answers):
         wait_ms = account.rhythm.reply.draw(draws)
         if not account.rhythm.even:
             wait_ms *= conversation.pace
         world.plan(now_ms + wait_ms + 400, speak, account, conversation)
-    elif not account.bot and draws.chance(0.12):
+    elif not account.scripted and draws.chance(0.12):
         world.plan(now_ms + draws.lognormal(8 * HOUR_MS, 1.0), unmatch, account, conversation)
-    elif account.bot and not account.rhythm.even and draws.chance(0.3):
+    elif account.scripted and not account.rhythm.even and draws.chance(0.3):
         world.plan(now_ms + draws.lognormal(HOUR_MS, 0.5), speak, account, conversation)
 
 

@@ -11,6 +11,7 @@ from detector.simulator import campaigns, people
 from detector.simulator.accounts import Account
 from detector.simulator.campaigns import Campaign
 from detector.simulator.draws import Draws
+from detector.simulator.evasions import disguise
 from detector.simulator.scenario import Scenario
 
 AUTHORS_HELD: Final = 400
@@ -51,7 +52,9 @@ class Population:
         if bot:
             shared = self._campaign(family)
             careful = self.draws.chance(self.scenario.careful)
-            return campaigns.bot(self.draws, shared, account_id, now_ms, careful)
+            account = campaigns.bot(self.draws, shared, account_id, now_ms, careful)
+            disguise(account, self.scenario.evasions, self.scenario.care, self.draws, now_ms)
+            return account
         return people.person(self.draws, account_id, family, now_ms)
 
     def join(self, account: Account) -> None:

@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from detector.contract.errors import UsageError
+from detector.simulator.evasions import check_evasions
 
 HUMAN_FAMILIES = ("normal", "heavy_user", "night_shift", "copy_paster")
 BOT_FAMILIES = ("link_spammer", "romance_script", "crypto_pitch", "swipe_farm", "like_farm")
 
-_SHARES = ("bots", "careful", "newcomers", "new_bots", "late", "offline", "duplicates", "malformed")
+_SHARES = ("bots", "careful", "newcomers", "new_bots", "late", "offline", "duplicates", "malformed", "care")
 _LEAST = {
     "accounts": 10, "events": 1, "campaign_accounts": 1, "hours": 0, "late_seconds": 0, "offline_minutes": 0,
 }  # fmt: skip
@@ -48,6 +49,8 @@ class Scenario:
     offline_minutes: float = 10.0
     duplicates: float = 0.0
     malformed: float = 0.0
+    evasions: tuple[str, ...] = ()
+    care: float = 1.0
 
     def __post_init__(self) -> None:
         for name in _SHARES:
@@ -60,6 +63,7 @@ class Scenario:
                 raise UsageError(f"scenario {self.name!r}: {name} must be at least {least}, got {got}")
         if self.start.tzinfo is None:
             raise UsageError(f"scenario {self.name!r}: start needs an offset, as in 2025-03-03T00:00:00Z")
+        check_evasions(self.evasions)
         _check_families(self.name, "humans", self.humans, HUMAN_FAMILIES)
         _check_families(self.name, "bot_families", self.bot_families, BOT_FAMILIES)
 
@@ -122,9 +126,10 @@ def _typed(scenario: str, key: str, value: Any, annotation: Any) -> Any:  # noqa
         "bool": (bool,),
         "datetime": (datetime,),
         "Mapping[str, float]": (dict,),
+        "tuple[str, ...]": (list,),
     }
     wanted = kinds[annotation]
     if not isinstance(value, wanted) or (isinstance(value, bool) and annotation != "bool"):
         got = type(value).__name__
         raise UsageError(f"scenario {scenario!r}: {key} must be of type {annotation}, got {value!r} ({got})")
-    return value
+    return tuple(value) if isinstance(value, list) else value

@@ -10,6 +10,7 @@ from detector.simulator.accounts import Account
 from detector.simulator.conversations import Conversation
 from detector.simulator.draws import Draws
 from detector.simulator.phrases import Phrase, phrase
+from detector.simulator.wording import Wording
 
 _LINK_SPAMMER: Final = (
     """
@@ -104,21 +105,25 @@ class ScriptedVoice:
     bios: tuple[Phrase, ...]
     pitch_from: int
     repeats: int
+    wording: Wording | None = None
 
     def message(self, conversation: Conversation, account: Account, draws: Draws) -> str:
         """Write the next message of a conversation; with a script said and repeated, no more."""
         said = conversation.said(account)
         if not self.script or said >= len(self.script) + self.repeats:
             return ""
-        return self.script[min(said, len(self.script) - 1)].say(draws)
+        return self._in_words(self.script[min(said, len(self.script) - 1)].say(draws), draws)
 
     def post(self, draws: Draws) -> str:
         """Write a post or an answer to one."""
-        return draws.pick(self.posts).say(draws)
+        return self._in_words(draws.pick(self.posts).say(draws), draws)
 
     def bio(self, draws: Draws) -> str:
         """Write the profile's text."""
-        return draws.pick(self.bios).say(draws)
+        return self._in_words(draws.pick(self.bios).say(draws), draws)
+
+    def _in_words(self, text: str, draws: Draws) -> str:
+        return text if self.wording is None else self.wording.reword(text, draws)
 
     def pitches(self, said: int) -> bool:
         """Tell whether the bot has shown what it is after."""

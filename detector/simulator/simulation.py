@@ -29,6 +29,8 @@ class SimLabel(msgspec.Struct, frozen=True):
     labelled_at_ms: int
     source: str
     campaign: str
+    bot_from_ms: int = 0
+    """When a bot that passed for a person until then shows what it is; 0 for all others. No file of labels has it."""
 
 
 @dataclass(slots=True)
@@ -89,7 +91,8 @@ def _label(account: Account, seen_ms: int, draws: Draws) -> SimLabel:
         account_id=account.account_id,
         label="bot" if account.bot else "human",
         family=account.family,
-        labelled_at_ms=seen_ms + int(draws.lognormal(*_LABEL_LAG_HOURS) * HOUR_MS),
+        labelled_at_ms=max(seen_ms, account.bot_from_ms) + int(draws.lognormal(*_LABEL_LAG_HOURS) * HOUR_MS),
         source="import",
         campaign=account.campaign_id,
+        bot_from_ms=account.bot_from_ms,
     )

@@ -67,11 +67,11 @@ class World:
         scenario, draws = self.population.scenario, self.draws
         for bot, family in self.population.kinds():
             account = self.population.birth(bot, family, start_ms)
-            if draws.chance(scenario.new_bots if bot else scenario.newcomers):
+            if draws.chance(0.0 if account.aged else scenario.new_bots if bot else scenario.newcomers):
                 due_ms = start_ms + draws.uniform() * _SIGNUP_SPAN_MS
-                account.leaves_ms += due_ms - start_ms
+                account.delay(due_ms - start_ms)
                 self.plan(due_ms, signup, account)
             else:
                 self.population.join(account)
-                account.leaves_ms -= draws.uniform() * 0.6 * (account.leaves_ms - start_ms)
+                account.leaves_ms -= draws.uniform() * 0.6 * (account.leaves_ms - max(start_ms, account.bot_from_ms))
                 self.plan(start_ms + min(draws.uniform() * account.rhythm.pause(draws), DAY_MS), session, account)

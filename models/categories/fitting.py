@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack  # type: ignore[import-untyped]  # has no types
+from scipy.sparse import csr_matrix, vstack  # has no types
 from sklearn.linear_model import LogisticRegression
 
 from features.text.words import PLACES

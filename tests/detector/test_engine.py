@@ -13,6 +13,7 @@ from detector.contract.errors import UsageError
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
 from detector.policy import Policy
+from detector.scoring import Judges, Scoring
 from detector.shard_batch import split
 from features.catalogue import DEFAULT
 from features.intake import Intake, arrive
@@ -154,6 +155,40 @@ def test_a_model_that_reads_unknown_features_is_refused_by_name():
 
     with pytest.raises(UsageError, match="shoe_size"):
         AccountShard(DEFAULT, Stranger(), policy(), LATENESS_MS)
+
+
+class Contrarian(CountingScorer):
+    version = "contrarian"
+
+    def score(self, vectors: np.ndarray) -> np.ndarray:
+        return 1 - super().score(vectors)
+
+
+def test_challengers_score_every_event_and_decide_nothing():
+    plain, watched = Engine(shards=1), Engine(shards=1)
+    alone = plain.run(frame(burst(10)))
+    watched.by_shard[0] = AccountShard(DEFAULT, CountingScorer(), watched.policy, LATENESS_MS)
+    watched.by_shard[0].use(
+        Judges(Scoring(DEFAULT, CountingScorer()), watched.policy, (Scoring(DEFAULT, Contrarian()),))
+    )
+    assert watched.run(frame([*burst(10), burst(10)[3]])) == alone
+    result = watched.results[0]
+    assert result.shadows["model_version"].unique().to_list() == ["contrarian"]
+    assert result.shadows["event_id"].to_list() == result.scores["event_id"].to_list()
+    assert result.shadows["score"].to_list() == pytest.approx((1 - result.scores["score"]).to_list())
+    assert plain.results[0].shadows.is_empty()
+
+
+def test_another_model_judges_from_the_next_batch_on():
+    engine = Engine(shards=1)
+    engine.run(frame(burst(3)))
+    engine.by_shard[0].use(Judges(Scoring(DEFAULT, Contrarian()), policy(shadow=True)))
+    decisions = engine.run(frame(burst(1, START + 5_000, "b") + burst(1, START + 6_000, "b")))
+    assert [(d.account_id, d.verdict, d.model_version, d.shadow) for d in decisions] == [
+        ("b", "limit", "contrarian", True)
+    ]
+    later = engine.run(frame([{"ts": START + 2 * HOUR, "event_id": "later"}]))
+    assert [(d.previous_verdict, d.verdict) for d in later[:1]] == [("review", "allow")]
 
 
 streams = st.lists(

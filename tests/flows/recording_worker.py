@@ -42,7 +42,7 @@ def record_once() -> None:
 
 
 if __name__ == "__main__":
-    metrics.record_build("0.1.0", "default-1")
+    metrics.record_model("0.1.0", "default-1", None)
     print("ready", flush=True)  # noqa: T201 -- tells the test that it may go on
     for line in sys.stdin:
         record_once()

@@ -34,7 +34,7 @@ START_MS = 1_767_571_200_000
 FIELDS = (
     "bootstrap_servers", "consumer_group", "events_topic", "decisions_topic", "scores_topic", "labels_topic",
     "campaigns_topic", "dead_letters_topic", "state_dir", "lake_dir", "model_dir", "shards", "topic_partitions",
-    "epoch_seconds",
+    "epoch_seconds", "registry_dir",
     "metrics_port", "lake_flush_seconds", "review_hours", "challenge_hours", "limit_hours", "block_hours",
 )  # fmt: skip
 
@@ -79,7 +79,8 @@ class Stream:
     @property
     def environment(self) -> dict[str, str]:
         """The settings as the command line reads them."""
-        values = {f"GILLNET_{name}".upper(): str(getattr(self.settings, name)) for name in FIELDS}
+        chosen = {name: getattr(self.settings, name) for name in FIELDS}
+        values = {f"GILLNET_{name}".upper(): str(value) for name, value in chosen.items() if value is not None}
         return os.environ | values
 
     def spawn(self, *flags: str) -> subprocess.Popen[str]:

@@ -13,7 +13,7 @@ from confluent_kafka.cimpl import NewTopic
 from detector.settings import Settings
 from flows.clients import consumer
 from flows.kafka_sink import Claim, KafkaSinkPartition, SinkError, SinkState, Target
-from flows.records import Record
+from flows.records import About, Record, about
 
 
 def value_of(message: Message) -> str:
@@ -40,13 +40,15 @@ class Opener:
         self.settings = settings
         self.topic = topic
         self.committed: list[str] = []
+        self.withheld: list[int] = []
+        self.about_of: Callable[[Message], About | None] = lambda _: None
 
     def open(self, state: SinkState | None = None) -> KafkaSinkPartition:
         def note(new: object, seconds: float) -> None:
             assert seconds >= 0
             self.committed += [record.id for record in new]  # type: ignore[attr-defined]
 
-        target = Target(self.topic, 2, value_of, lambda *_: None, note)
+        target = Target(self.topic, 2, value_of, lambda *_: None, note, self.about_of, self.withheld.append)
         return KafkaSinkPartition(self.settings, target, Claim(self.settings, self.topic, 1), state)
 
     def held(self, least: int) -> list[str]:
@@ -124,6 +126,35 @@ def test_crashes_at_any_step_of_any_replay_lose_and_double_nothing(opener: Opene
             durable = (at, state) if rng.random() < 0.4 else durable
     commit(opener.open(durable[1]), records(*names[durable[0] :]))
     assert opener.held(len(names)) == names
+
+
+def decided(event: int, verdict: str) -> tuple[Record, ...]:
+    """Make a decision about one account at its nth event."""
+    name = f"{event} {verdict}"
+    return (Record(name, b"key", name.encode(), about=about("a", f"2026-01-05T00:00:{event:02}Z", f"e{event}")),)
+
+
+def about_of(message: Message) -> About:
+    return decided(int(value_of(message).split()[0]), "")[0].about
+
+
+def test_a_replay_that_judges_otherwise_contradicts_nothing(opener: Opener):
+    """As when another model was promoted just before the crash."""
+    opener.about_of = about_of
+    state = commit(opener.open(), *[decided(1, "review")])
+    commit(opener.open(state), decided(3, "limit"), decided(5, "block"))
+    again = opener.open(state)
+    otherwise = [
+        decided(2, "review"),
+        decided(3, "limit"),
+        decided(4, "block"),
+        decided(5, "limit"),
+        decided(6, "block"),
+    ]
+    durable = commit(again, *otherwise[:3])
+    commit(opener.open(durable), *otherwise[3:])
+    assert opener.held(4) == ["1 review", "3 limit", "5 block", "6 block"]
+    assert opener.withheld == [2, 1]
 
 
 def test_a_predecessor_that_wakes_up_is_refused(opener: Opener):
