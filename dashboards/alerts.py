@@ -109,6 +109,15 @@ ALERTS: Final = (
         "One partition brings only old events: find its producer, and look at that host's clock.",
     ),
     Alert(
+        "GillnetDrift",
+        "ticket",
+        90,
+        "max(gillnet_drift) > 0.25",
+        "For two hours a feature or the score has been far from what the model was trained on.",
+        "The board's panel names it, and since when. A new client or a changed field: mend the producer. The platform "
+        "itself has changed: gillnet retrain, and compare before you promote.",
+    ),
+    Alert(
         "GillnetModelRefused",
         "ticket",
         0,

@@ -223,8 +223,32 @@ HEALTH: Final = (
     ),
 )
 
+MODEL: Final = (
+    Panel(
+        "Drift",
+        "none",
+        "How far the ten columns that moved most are from what the model was trained on, over the last whole hour by "
+        "event time (population stability index: below 0.1 little, above 0.25 much). One column alone: look at its "
+        "producer. The score and many columns: the platform has changed, train again.",
+        {"{{column}}": "topk(10, max by (column) (gillnet_drift))"},
+        width=12,
+    ),
+    Panel(
+        "Flagged share of texts by language",
+        "percentunit",
+        "Of the events with a text, the share whose account had a verdict after it, by guessed language. One language "
+        "far above the others: see with `gillnet evaluate --segments` whether its people are flagged wrongly.",
+        {
+            "{{language}}": f'sum by (language) (rate(gillnet_scored_texts_total{{flagged="true"}}{RATE}))'
+            f" / sum by (language) (rate(gillnet_scored_texts_total{RATE}))"
+        },
+        width=12,
+    ),
+)
+
 ROWS: Final[Mapping[str, tuple[Panel, ...]]] = {
     "Decisions": DECISIONS,
+    "Model": MODEL,
     "Stream": STREAM,
     "State and lake": STATE_AND_LAKE,
     "Dead letters": DEAD_LETTERS,

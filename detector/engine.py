@@ -14,6 +14,7 @@ from detector import verdicts
 from detector.contract.campaigns import campaign_id
 from detector.contract.decisions import Decision, Reason, Verdict, decision_id
 from detector.contract.times import rfc3339
+from detector.drift import DriftWatch
 from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
 from detector.results import ShardResult
@@ -47,6 +48,7 @@ class AccountShard:
     ) -> None:
         self._features = AccountFeatures(catalogue, lateness_ms, ttl_ms)
         self._judges, self._lateness_ms = Judges(Scoring(catalogue, model), policy), lateness_ms
+        self._drift = _watch_of(self._judges)
         self._standings = new_standings(0)
         self._flagged: verdicts.Flagged = {}
         self._sample_below = np.uint64(int(vectors_share * 2**53))
@@ -62,7 +64,13 @@ class AccountShard:
 
     def use(self, judges: Judges) -> None:
         """Let other models judge from the next batch on."""
+        if judges.champion is not self._judges.champion:
+            self._drift = _watch_of(judges)
         self._judges = judges
+
+    def drift(self) -> dict[str, float]:
+        """Give how far each column has moved in the last hour that ended since this was asked (`models.drift`)."""
+        return {} if self._drift is None else self._drift.take()
 
     def process(self, batch: ShardBatch, watermark_ms: int, now_ms: int | None) -> ShardResult:
         """Process a batch; ``now_ms`` dates the decisions (None: by event time, for runs that must repeat exactly).
@@ -79,6 +87,8 @@ class AccountShard:
         ts, event = batch.columns.ts[rows], batch.columns.event[rows]
         judges = self._judges
         scores = judges.champion.score(vectors)
+        if self._drift is not None:
+            self._drift.observe(event, ts, judges.champion.read(vectors), scores)
         after, changes = judge(judges.policy, self._standings, slots, ts, scores, self._features.ttl_ms)
         decisions = self._decide(batch.events, kept, vectors, scores, changes, slots, now_ms)
         picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
@@ -239,3 +249,9 @@ class AccountShard:
 def _at(vectors: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
     """Select rows; mostly all of them, and they are many bytes."""
     return vectors if len(kept) == len(vectors) else vectors[kept]
+
+
+def _watch_of(judges: Judges) -> DriftWatch | None:
+    """Compare with what the champion was trained on, if it says so."""
+    reference = judges.champion.reference
+    return None if reference is None else DriftWatch(reference)

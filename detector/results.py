@@ -77,6 +77,13 @@ class ShardResult:
         """Events by outcome."""
         return dict(zip(OUTCOMES, np.bincount(self.outcomes, minlength=3).tolist(), strict=True))
 
+    def languages(self) -> NDArray[np.int64]:
+        """Count texts by language (place in `CODES`) and whether their account had a verdict, shape (languages, 2)."""
+        language = self.measures[:, LANGUAGE]
+        known = np.flatnonzero(language >= 0)
+        pairs = 2 * language[known] + (self.verdicts[known] > 0)
+        return np.bincount(pairs, minlength=2 * len(CODES)).reshape(-1, 2)
+
     @cached_property
     def events(self) -> pl.DataFrame:
         """``EVENT_SCHEMA`` and ``outcome``."""
@@ -127,3 +134,8 @@ def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     spread = np.full(len(measures), len(rows))  # behind the last: null
     spread[rows] = np.arange(len(rows))
     return [column.extend_constant(None, 1)[spread] for column in texts]
+
+
+def by_language(counts: NDArray[np.int64]) -> dict[tuple[str, bool], int]:
+    """Name what `ShardResult.languages` counted, where there is something."""
+    return {(CODES[k], bool(flagged)): int(counts[k, flagged]) for k, flagged in np.argwhere(counts).tolist()}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from detector.policy import Policy
     from features.views import Catalogue, Feature
+    from models.drift import Reference
 
 
 class Scorer(Protocol):
@@ -34,10 +35,13 @@ class Scorer(Protocol):
 
 
 class Scoring:
-    """A model that is given whole vectors of a catalogue; UsageError if it reads what that does not compute."""
+    """A model that is given whole vectors of a catalogue; UsageError if it reads what that does not compute.
 
-    def __init__(self, catalogue: Catalogue, model: Scorer) -> None:
-        self.model = model
+    ``reference`` is what it was trained on, where that is known.
+    """
+
+    def __init__(self, catalogue: Catalogue, model: Scorer, reference: Reference | None = None) -> None:
+        self.model, self.reference = model, reference
         self._inputs = _inputs(catalogue, model)
         self._reads_all = model.feature_names == catalogue.names
         self.features: list[Feature] = [catalogue.features[place] for place in self._inputs]

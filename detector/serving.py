@@ -96,7 +96,10 @@ class Bench:
 
     def _prepared(self, model: Model) -> tuple[Scoring, Policy]:
         """Do once what the first batch would else wait for: compile the trees, and load what explains them."""
-        scoring, policy = Scoring(self._catalogue, model), policy_from(self._settings, model.thresholds)
+        scoring, policy = (
+            Scoring(self._catalogue, model, model.reference),
+            policy_from(self._settings, model.thresholds),
+        )
         nothing = np.zeros((1, len(model.feature_names)))
         model.score(nothing)
         model.explain(nothing)

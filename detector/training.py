@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 
 from detector.contract.errors import UsageError
+from detector.drift import Sampling
 from detector.histories import accounts_of, collect, score_history
 from detector.segments import Segments
 from models import folder, plots
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from detector.histories import Events, History, Judge, Recipe
     from detector.vector_table import VectorTable
+    from models.drift import Reference
     from models.model import Model
 
 
@@ -88,7 +90,8 @@ def _train(
     fitted = fit(points, accounts, split, names, recipe.options)
     described = partial(_manifest, fitted, names, all_names, recipe, history.summary)
     draft = described(dict.fromkeys(STEPS, Threshold(1.0, 0.0)))
-    trace = traced(_unseen(draft, fitted, split))
+    sampling = Sampling(_unseen(draft, fitted, split))
+    trace = traced(sampling)
     highest, is_human = trace.highest(len(accounts), recipe.events_min), ~accounts.is_bot
     newer_humans = highest[is_human & split.on(Side.NEWER)]
     manifest = described(highest_of(choose_thresholds(highest[is_human]), choose_thresholds(newer_humans)))
@@ -100,7 +103,7 @@ def _train(
         manifest, fitted, accounts, split, trace, tested, newer, rates, recipe.events_min, recipe.synthetic,
         recipe.options,
     )  # fmt: skip
-    _save(output, results)
+    _save(output, results, sampling.reference())
     return Trained(
         version=manifest.version,
         trees=fitted.rounds,
@@ -186,8 +189,8 @@ def _sizes(accounts: Accounts, split: Split) -> dict[str, dict[str, int]]:
     return {name: {"humans": int((~is_bot).sum()), "bots": int(is_bot.sum())} for name, is_bot in sides.items()}
 
 
-def _save(output: Path, results: Results) -> None:
+def _save(output: Path, results: Results, reference: Reference | None) -> None:
     scores = results.trace.final(len(results.accounts))
     cuts = {step: threshold.score for step, threshold in results.manifest.thresholds.items()}
     pictures = plots.draw(results.accounts.is_bot, scores, cuts)
-    folder.save(output, results.manifest, results.fitted.model_text, write_card(results), pictures)
+    folder.save(output, results.manifest, results.fitted.model_text, write_card(results), pictures, reference)

@@ -122,6 +122,18 @@ DECISIONS_WITHHELD = Counter(
     "Decisions of a replay that were not published, for they contradict what was published before the crash",
     registry=REGISTRY,
 )
+DRIFT = Gauge(
+    "gillnet_drift",
+    "Population stability index of a column against the model's training, over the last whole hour by event time, on "
+    "the worker where it moved furthest; above 0.25 much has moved",
+    ["column"],
+    multiprocess_mode="livemax",
+    registry=REGISTRY,
+)
+SCORED_TEXTS = Counter(
+    "gillnet_scored_texts", "Events with a text, by its language and whether the account had a verdict after it",
+    ["language", "flagged"], registry=REGISTRY,
+)  # fmt: skip
 MODELS_REFUSED = Counter(
     "gillnet_models_refused", "Models of the registry that do not fit and were not taken up", registry=REGISTRY
 )
@@ -152,6 +164,18 @@ def record_withheld(decisions: int) -> None:
 def record_model_refused() -> None:
     """Count a model that was not taken up."""
     MODELS_REFUSED.inc()
+
+
+def record_drift(by_column: Mapping[str, float]) -> None:
+    """Set how far each column has moved in the last hour; called when an hour has ended."""
+    for column, index in by_column.items():
+        DRIFT.labels(column).set(index)
+
+
+def record_languages(counts: Mapping[tuple[str, bool], int]) -> None:
+    """Count texts by language and whether their account was flagged; called once an epoch."""
+    for (language, flagged), count in counts.items():
+        SCORED_TEXTS.labels(language, "true" if flagged else "false").inc(count)
 
 
 def record_source_batch(read: int, dead: Mapping[str, int], newest_event_ms: int | None) -> None:

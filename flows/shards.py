@@ -18,12 +18,13 @@ from detector.contract.decisions import Decision
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
 from detector.message_groups import MessageGroups
-from detector.results import OUTCOMES, ShardResult
+from detector.results import OUTCOMES, ShardResult, by_language
 from detector.scoring import Judges
 from detector.shard_batch import ShardBatch, whole
 from features.entities import SharedEntities
 from features.intake import Reader, arrive
 from features.plan import Plan
+from features.text.language import CODES
 from flows import metrics
 from flows.batches import Mark, ShardInput, ShardOutput
 from flows.checkpoints import Checkpoints, Place, Segments
@@ -115,6 +116,7 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._told = self._counts.copy()
         self._seconds: list[float] = []
         self._waited_ms: list[NDArray[np.int64]] = []
+        self._languages = np.zeros((len(CODES), 2), np.int64)
         self._leads = False
         self._segments: Segments | None = None
         if state:
@@ -154,6 +156,7 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         if not len(result.outcomes):
             return ShardOutput(self._number, result, {})
         self._counts += np.bincount(result.outcomes, minlength=len(OUTCOMES))
+        self._languages += result.languages()
         self._seconds.append(time.perf_counter() - started)
         return ShardOutput(self._number, result, self._arrivals(result))
 
@@ -172,6 +175,9 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
     def _tell_metrics(self) -> None:
         accounts = self._worker.table
         metrics.record_snapshot(self._number, len(accounts), accounts.nbytes)
+        metrics.record_drift(accounts.drift())
+        metrics.record_languages(by_language(self._languages))
+        self._languages[:] = 0
         since = dict(zip(OUTCOMES, (self._counts - self._told).tolist(), strict=True))
         metrics.record_shard_results(since, np.array(self._seconds))
         if self._waited_ms:

@@ -2,6 +2,7 @@
 
 ``model.txt``   the trees in LightGBM's own text format
 ``model.json``  a ``Manifest``: what the trees need to be a model, with the checksum of ``model.txt``
+``reference.json``  a ``Reference``: what it was trained on, for a stream to be compared with; may be missing
 ``card.md``     what it was trained on, how well it does and where it ends, for people
 ``plots/``      the card's pictures
 
@@ -19,6 +20,8 @@ import msgspec
 from detector.contract.errors import UsageError
 from models.calibration import Calibration, Isotonic, Platt
 from models.compiled_trees import header_of
+from models.drift import SCHEMA as REFERENCE_SCHEMA
+from models.drift import SCORE, Reference
 from models.model import STEPS, Model
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = "gillnet.model/1"
 MODEL_TEXT: Final = "model.txt"
 MANIFEST: Final = "model.json"
+REFERENCE: Final = "reference.json"
 CARD: Final = "card.md"
 PLOTS: Final = "plots"
 
@@ -80,22 +84,33 @@ def manifest_of(
     ).named_by_content()
 
 
-def model_of(manifest: Manifest, model_text: str) -> Model:
-    """Put a model together from its manifest and trees."""
+def model_of(manifest: Manifest, model_text: str, reference: Reference | None = None) -> Model:
+    """Put a model together from its manifest and trees, and what it was trained on."""
     return Model(
         version=manifest.version,
         feature_names=manifest.features,
         thresholds={step: manifest.thresholds[step].score for step in STEPS},
         calibration=manifest.calibration,
         model_text=model_text,
+        reference=reference,
     )
 
 
-def save(folder: Path, manifest: Manifest, model_text: str, card: str, plots: Mapping[str, bytes]) -> None:
+def save(
+    folder: Path,
+    manifest: Manifest,
+    model_text: str,
+    card: str,
+    plots: Mapping[str, bytes],
+    reference: Reference | None = None,
+) -> None:
     """Write a model folder; the manifest comes last, so that a folder half written does not load."""
     (folder / PLOTS).mkdir(parents=True, exist_ok=True)
     (folder / MANIFEST).unlink(missing_ok=True)
     (folder / MODEL_TEXT).write_text(model_text, encoding="utf-8", newline="\n")
+    (folder / REFERENCE).unlink(missing_ok=True)
+    if reference is not None:
+        (folder / REFERENCE).write_bytes(msgspec.json.encode(reference) + b"\n")
     (folder / CARD).write_text(card, encoding="utf-8", newline="\n")
     for name, picture in plots.items():
         (folder / PLOTS / name).write_bytes(picture)
@@ -120,7 +135,24 @@ def load(folder: Path) -> Model:
         _refuse(folder / MODEL_TEXT, "a model in LightGBM's text format", str(error))
     if columns != len(manifest.features):
         _refuse(folder / MANIFEST, f"the names of the trees' {columns} features", f"{len(manifest.features)} names")
-    return model_of(manifest, text)
+    return model_of(manifest, text, _reference(folder, manifest.features))
+
+
+def _reference(folder: Path, features: tuple[str, ...]) -> Reference | None:
+    """Read and check ``reference.json``, if there is one."""
+    path = folder / REFERENCE
+    if not path.exists():
+        return None
+    try:
+        reference = msgspec.json.decode(_read(folder, REFERENCE), type=Reference)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        _refuse(path, f"what a model was trained on ({REFERENCE_SCHEMA})", str(error))
+    if reference.schema != REFERENCE_SCHEMA or reference.columns != (*features, SCORE):
+        _refuse(path, f"{REFERENCE_SCHEMA} of the model's {len(features)} features", "that of others")
+    sizes = {len(reference.edges), len(reference.shares), len(reference.columns)}
+    if len(sizes) > 1 or any(len(s) != len(e) + 2 for e, s in zip(reference.edges, reference.shares, strict=True)):
+        _refuse(path, "edges and shares for each column", "another number of them")
+    return reference
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -15,6 +15,8 @@ from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.drift import Reference
+
 STEPS: Final = ("review", "challenge", "limit", "block")
 """The verdicts a threshold stands before, from mild to severe."""
 
@@ -33,6 +35,8 @@ class Model:
     thresholds: dict[str, float]
     calibration: Calibration
     model_text: str = field(repr=False)
+    reference: Reference | None = field(default=None, repr=False)
+    """What it was trained on, for comparison; None where its folder does not say."""
 
     def score(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return calibrated bot probabilities, shape (n,), of vectors of shape (n, F)."""

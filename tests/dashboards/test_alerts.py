@@ -38,6 +38,7 @@ WELL = {
     "gillnet_worker_restarts_total": "0x50 1x150",
     "gillnet_watermark_delay_seconds": "2x200",
     "gillnet_models_refused_total": "0x200",
+    'gillnet_drift{column="score"}': "0.05x200",
 }
 # What must go wrong, on top of all being well, for each alert: a series, and how it runs by the minute.
 WRONG: dict[str, dict[str, str]] = {
@@ -55,6 +56,7 @@ WRONG: dict[str, dict[str, str]] = {
     "GillnetBlockWave": {BLOCKS: "0+2x150 300+20x50"},
     "GillnetWorkersRestart": {"gillnet_worker_restarts_total": "0x180 0+1x20"},
     "GillnetWatermarkStuck": {"gillnet_watermark_delay_seconds": "2x150 0+60x50"},
+    "GillnetDrift": {'gillnet_drift{column="score"}': "0.05x20 0.4x180"},
     "GillnetModelRefused": {"gillnet_models_refused_total": "0x160 1x40"},
     "GillnetLakeNotWriting": {'gillnet_lake_rows_total{table="events"}': "0+5990x150 898500x50"},
 }

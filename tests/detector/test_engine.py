@@ -18,6 +18,7 @@ from detector.shard_batch import split
 from features.catalogue import DEFAULT
 from features.intake import Intake, arrive
 from features.specialise import specialise
+from models.drift import MUCH, reference_of
 
 START = 1_700_000_000_000
 HOUR = 3_600_000
@@ -272,3 +273,19 @@ def test_splitting_keeps_the_order_of_each_account_and_loses_nothing():
 
 def test_no_events_are_no_work():
     assert split(arrive(frame([]), PLAN), 16) == []
+
+
+def test_what_a_stream_shows_is_compared_with_what_the_champion_was_trained_on():
+    events = frame([{"ts": START + i * 100, "account_id": f"a{i % 97}", "event_id": f"e{i}"} for i in range(72_000)])
+    arrived = Intake(PLAN, LATENESS_MS).process(events)
+    (batch,) = [part for _, part in split(arrived, 1)]
+    trained_on = reference_of(CountingScorer.feature_names, np.zeros((2000, 2)), np.zeros(2000))
+    shard = AccountShard(DEFAULT, CountingScorer(), policy(thresholds=(2.0,) * 4), LATENESS_MS)
+    shard.use(Judges(Scoring(DEFAULT, CountingScorer(), trained_on), policy(thresholds=(2.0,) * 4)))
+    shard.process(batch, START, None)
+    later = frame([{"ts": START + 3 * HOUR, "event_id": "later"}])
+    ((_, next_hour),) = split(Intake(PLAN, LATENESS_MS).process(later), 1)
+    shard.process(next_hour, START, None)
+    drift = shard.drift()
+    assert set(drift) == {*CountingScorer.feature_names, "score"}
+    assert min(drift.values()) > MUCH

@@ -132,7 +132,7 @@ def test_every_label_is_one_of_a_few_known_words(endpoint: MetricsEndpoint):
     worker.record()
     labels = {pair.split("=")[0] for series in scrape(endpoint) for pair in series.split(",")[1:]}
     worker.kill()
-    known = "outcome cause verdict shadow partition worker held table le version model_version"
+    known = "outcome cause verdict shadow partition worker held table le version model_version column language flagged"
     assert labels == set(known.split())
 
 
