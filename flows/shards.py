@@ -26,6 +26,7 @@ from features.plan import Plan
 from flows import metrics
 from flows.batches import Mark, ShardInput, ShardOutput
 from flows.checkpoints import Checkpoints, Place, Segments
+from flows.entity_shards import NO_LIMIT, EntityLimit
 from flows.routing import homes
 from flows.tally import Tally
 from flows.worker_table import WorkerTable
@@ -63,6 +64,7 @@ class Judge:
     decided: Callable[[], Sequence[Decision]] = tuple
     """Gives the decisions published since it was last asked."""
     analysts: AnalystFiles | None = None
+    entity_limit: EntityLimit = NO_LIMIT
 
     @property
     def reads(self) -> bool:
@@ -112,7 +114,7 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._told = self._counts.copy()
         self._seconds: list[float] = []
         self._waited_ms: list[NDArray[np.int64]] = []
-        self._leads = False
+        self._leads, self._forgotten = False, 0
         self._segments: Segments | None = None
         if state:
             self._segments = worker.restore(self._number, state["place"], state["watermark_ms"])
@@ -167,6 +169,8 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
     def _tell_metrics(self) -> None:
         accounts = self._worker.table
         metrics.record_snapshot(self._number, len(accounts), accounts.nbytes)
+        metrics.record_forgotten("accounts", accounts.forgotten - self._forgotten)
+        self._forgotten = accounts.forgotten
         since = dict(zip(OUTCOMES, (self._counts - self._told).tolist(), strict=True))
         metrics.record_shard_results(since, np.array(self._seconds))
         if self._waited_ms:

@@ -32,6 +32,7 @@ from features.entities import SharedEntities
 from features.specialise import specialise
 from flows import entity_shards, logs, metrics
 from flows.backfill import fill
+from flows.entity_shards import EntityLimit
 from flows.follow import Decided
 from flows.kafka_sink import KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
@@ -80,7 +81,9 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
     lateness_ms, ttl_ms = round(settings.lateness_seconds * 1000), round(settings.account_ttl_days * DAY_MS)
 
     def new_shard() -> AccountShard:
-        return AccountShard(DEFAULT, model, policy, lateness_ms, settings.lake_vectors_share, ttl_ms)
+        return AccountShard(
+            DEFAULT, model, policy, lateness_ms, settings.lake_vectors_share, ttl_ms, settings.accounts_max
+        )
 
     sources = min(len(plan.addresses), plan.partitions)  # Bytewax gives partition i to worker i % workers
     fixed = plan.deployment
@@ -95,6 +98,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         lambda: MessageGroups(settings.text_groups_max),
         Decided(settings, fixed.decisions_partitions),
         AnalystFiles(settings),
+        EntityLimit(settings.entities_max, DAY_MS + lateness_ms),
     )  # fmt: skip
 
 
@@ -157,6 +161,8 @@ def main() -> int:
     report = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print there; the report stays clean
     logs.start(f"worker-{plan.index}", plan.verbose)
+    if not plan.verbose:  # the launcher watches the broker, and says so once for all
+        logging.getLogger("flows.clients.unreachable").setLevel(logging.ERROR)
     draining = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: draining.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the launcher

@@ -36,6 +36,7 @@ WELL = {
     **QUICK,
     BLOCKS: "0+2x200",
     "gillnet_worker_restarts_total": "0x50 1x150",
+    "gillnet_broker_up": "1x50 0 1x150",
     "gillnet_watermark_delay_seconds": "2x200",
 }
 # What must go wrong, on top of all being well, for each alert: a series, and how it runs by the minute.
@@ -47,6 +48,7 @@ WRONG: dict[str, dict[str, str]] = {
         'gillnet_events_total{outcome="processed"}': "0+5990x150 898500x50",
         'gillnet_events_total{outcome="dead"}': "0+10x150 1500x50",
     },
+    "GillnetBrokerAway": {"gillnet_broker_up": "1x150 0x50"},
     "GillnetFallingBehind": {'gillnet_consumer_lag_events{partition="0"}': "20x150 20+9000x50"},
     "GillnetSlow": SLOW,
     "GillnetDeadLettersMany": {'gillnet_events_total{outcome="dead"}': "0+2000x200"},
