@@ -49,6 +49,14 @@ ALERTS: Final = (
         "Run gillnet doctor: it checks broker, topics and credentials. Then restart the service.",
     ),
     Alert(
+        "GillnetBrokerAway",
+        "page",
+        2,
+        "gillnet_broker_up == 0",
+        "The Kafka broker has not answered for 2 minutes: nothing is read, and no decision is written.",
+        "Bring Kafka back; gillnet doctor says what it answers. Nothing is lost, and the stream goes on by itself.",
+    ),
+    Alert(
         "GillnetFallingBehind",
         "page",
         10,

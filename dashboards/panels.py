@@ -124,11 +124,13 @@ STATE_AND_LAKE: Final = (
         "short",
         "Accounts in state, of all workers and of the fullest, and the devices, addresses and texts they share. "
         "Accounts follow those active in the last `account_ttl_days`, entities those of the last day. If either grows "
-        "without end, a producer invents them or forgetting does not work.",
+        "without end, a producer invents them. Some are forgotten before their time once a worker holds `accounts_max` "
+        "or `entities_max`: then see where the new ones come from.",
         {
             "accounts, all workers": "sum(gillnet_state_accounts)",
             "accounts, fullest worker": "max(gillnet_state_accounts)",
             "shared entities": "sum(gillnet_state_entities)",
+            "forgotten for want of room, {{held}}": "sum by (held) (increase(gillnet_state_forgotten_total[1h]))",
         },
         width=6,
     ),

@@ -11,6 +11,7 @@ import numpy as np
 import polars as pl
 
 from detector import verdicts
+from detector.ceiling import UNLIMITED, Ceiling
 from detector.contract.campaigns import campaign_id
 from detector.contract.decisions import Decision, Reason, Verdict, decision_id
 from detector.contract.times import rfc3339
@@ -24,6 +25,8 @@ from features.hashing import keys
 from features.state import TTL_MS, AccountFeatures
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from detector.policy import Changes
@@ -45,17 +48,26 @@ class AccountShard:
         lateness_ms: int,
         vectors_share: float = 0.0,
         ttl_ms: int = TTL_MS,
+        accounts_max: int = UNLIMITED,
     ) -> None:
         self._features = AccountFeatures(catalogue, lateness_ms, ttl_ms)
         self._judges, self._lateness_ms = Judges(Scoring(catalogue, model), policy), lateness_ms
         self._drift = _watch_of(self._judges)
         self._standings = new_standings(0)
         self._flagged: verdicts.Flagged = {}
+        self._ceilings = Ceiling(accounts_max, ttl_ms), Ceiling(accounts_max, ttl_ms)
+        """That of accounts without a verdict in force, who go first, and that of all."""
+        self._newest_ms = 0
         self._sample_below = np.uint64(int(vectors_share * 2**53))
 
     def __len__(self) -> int:
         """Return the number of accounts known."""
         return len(self._features)
+
+    @property
+    def forgotten(self) -> int:
+        """The number of accounts forgotten before their time, since there were more than may be held."""
+        return sum(ceiling.forgotten for ceiling in self._ceilings)
 
     @property
     def nbytes(self) -> int:
@@ -79,6 +91,7 @@ class AccountShard:
         """
         expired = self.expire(watermark_ms, now_ms)
         self._sweep(watermark_ms)
+        self._make_room(batch, now_ms)
         computed = self._features.process(batch.columns, batch.roles)
         self._standings = grow(self._standings, self._features.top)
         kept = np.flatnonzero(computed.outcomes == PROCESSED)
@@ -168,9 +181,25 @@ class AccountShard:
     def _sweep(self, watermark_ms: int) -> None:
         """Forget a few of the accounts that were idle for long and have no verdict in force."""
         before_ms = watermark_ms - self._features.ttl_ms - self._lateness_ms
-        freed = self._features.sweep(before_ms, _SWEEP_STEPS, self._standings.verdict > 0)
-        if len(freed):
-            forget(self._standings, freed)
+        self._forget(self._features.sweep(before_ms, _SWEEP_STEPS, self._standings.verdict > 0))
+
+    def _make_room(self, batch: ShardBatch, now_ms: int | None) -> None:
+        """Hold no more than may be. A decision about a flagged account that has to go stands until it expires."""
+        self._newest_ms = int(batch.columns.ts.max(initial=self._newest_ms))
+        at_ms = self._newest_ms if now_ms is None else min(self._newest_ms, now_ms)
+        for ceiling, stay in zip(self._ceilings, (0, Verdict.BLOCK), strict=True):
+            if ceiling.exceeded(self):
+                ceiling.keep(self, at_ms, self._forgetting(self._standings.verdict > stay))
+
+    def _forgetting(self, pinned: NDArray[np.bool_]) -> Callable[[int, int], None]:
+        return lambda before_ms, steps: self._forget(self._features.sweep(before_ms, steps, pinned))
+
+    def _forget(self, slots: NDArray[np.int64]) -> None:
+        if not len(slots):
+            return
+        forget(self._standings, slots)
+        for slot in self._flagged.keys() & set(slots.tolist()):
+            del self._flagged[slot]
 
     def _expiry(self, slot: int, previous: Verdict, at_ms: int, now_ms: int | None) -> Decision:
         account_id, score = self._flagged.pop(slot)

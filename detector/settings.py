@@ -53,6 +53,8 @@ class Settings(BaseSettings):
     workers: PositiveInt = 1
     shards: PositiveInt = 16  # fixed once a deployment has state
     account_ttl_days: PositiveFloat = 90.0  # an account idle for longer is forgotten, and begins anew
+    accounts_max: PositiveInt = 4_000_000  # held by each worker; when there are more, the most idle are forgotten
+    entities_max: PositiveInt = 4_000_000  # shared entities likewise
     state_dir: Path = Path("state")
     epoch_seconds: PositiveFloat = 1.0
     publish_scores: bool = False

@@ -60,7 +60,7 @@ class Touched:
     def remove(self, slots: NDArray[np.int64], keys: NDArray[np.uint64]) -> None:
         """Note that slots no longer have the keys they had."""
         if len(slots):
-            self._changed[slots] = False
+            self._changed[slots[slots < len(self._changed)]] = False  # a key told as removed may never have been known
             self._removed.append(keys)
             self._any = True
 

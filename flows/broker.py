@@ -90,6 +90,12 @@ class EmbeddedBroker:
         if self._log != Path():
             self._log.unlink(missing_ok=True)
 
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        assert self._process is not None, "the broker was not started"
+        return self._process.pid
+
     def wait(self) -> int:
         """Block until the process ends by itself; its exit code."""
         assert self._process is not None, "the broker was not started"

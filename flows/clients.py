@@ -20,6 +20,7 @@ _QUIET_SECONDS: Final = 30.0
 _FETCH_BYTES_MAX: Final = 8 << 20
 """Of a partition at once; one that is behind is read in a third of the time that librdkafka's 1 MiB takes."""
 _ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - librdkafka's own codes are named so
+UNREACHABLE: Final = (_ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)  # noqa: SLF001 - likewise
 _DAY_MS: Final = 86_400_000
 _TOPIC_CONFIG: Final = {
     # A replay skips what it finds in the topic; a decision compacted away before the next snapshot would be
@@ -28,6 +29,7 @@ _TOPIC_CONFIG: Final = {
     "campaigns": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_DAY_MS)},
 }
 _log = logging.getLogger(__name__)
+_unreachable_log = logging.getLogger(f"{__name__}.unreachable")
 
 
 class BrokerUnreachableError(GillnetError):
@@ -181,7 +183,8 @@ class _ErrorLog:
         now = time.monotonic()
         if now - self._logged_at.get(error.code(), -_QUIET_SECONDS) >= _QUIET_SECONDS:
             self._logged_at[error.code()] = now
-            _log.warning("kafka: %s", error.str())
+            log = _unreachable_log if error.code() in UNREACHABLE else _log
+            log.warning("kafka: %s", error.str())
 
 
 _log_error = _ErrorLog()

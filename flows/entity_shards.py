@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Final, TypedDict
 
 import numpy as np
 from bytewax.operators import StatefulBatchLogic
 
+from detector.ceiling import UNLIMITED, Ceiling
 from detector.contract.times import DAY_MS
 from features.entities import SharedEntities
 from flows import metrics
@@ -30,6 +32,17 @@ def warm() -> None:
     entities.sweep(2 * DAY_MS, 1)
 
 
+@dataclass(frozen=True, slots=True)
+class EntityLimit:
+    """How many entities a worker holds, and for how long after their last use while there are no more."""
+
+    held_max: int
+    idle_ms: int
+
+
+NO_LIMIT: Final = EntityLimit(UNLIMITED, DAY_MS)
+
+
 class EntityState(TypedDict):
     """An entity shard as the recovery store keeps it; its entities are in its checkpoints."""
 
@@ -41,14 +54,18 @@ class EntityState(TypedDict):
 class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
     """One entity shard of a worker: the first is given lookups for all of them, and answers in the order they came."""
 
-    def __init__(self, worker: WorkerTable[SharedEntities], state: EntityState | None) -> None:
-        self.worker = worker
+    def __init__(
+        self, worker: WorkerTable[SharedEntities], state: EntityState | None, limit: EntityLimit = NO_LIMIT
+    ) -> None:
+        self.worker, self._limit = worker, limit
+        self._ceiling = Ceiling(limit.held_max, limit.idle_ms)
         self._number = state["shard"] if state else -1  # Bytewax tells a new logic nothing; the first input does
         self._leads = False
         self._segments: Segments | None = None
         if state:
             self._segments = worker.restore(self._number, state["place"], state["watermark_ms"])
         self._to_sweep = 0
+        self._newest_ms = self._told = 0
 
     def on_batch(self, values: list[EntityInput]) -> tuple[list[Answer], bool]:
         """Answer every lookup."""
@@ -66,6 +83,8 @@ class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
         if self._leads:
             entities = self.worker.table
             metrics.record_entities(self._number, len(entities), entities.nbytes)
+            metrics.record_forgotten("entities", self._ceiling.forgotten - self._told)
+            self._told = self._ceiling.forgotten
         return {
             "shard": self._number,
             "watermark_ms": self.worker.watermark.value_ms,
@@ -78,8 +97,18 @@ class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
         if lookup is not None:
             counts = self.worker.table.process(lookup.keys, lookup.members, lookup.ts)
             answer = Answer(mark.source, lookup.number, self._number, counts)
+            self._make_room(lookup)
         self._sweep(watermark_ms, 0 if lookup is None else len(lookup.keys))
         return answer
+
+    def _make_room(self, lookup: Lookup) -> None:
+        self._newest_ms = int(lookup.ts.max(initial=self._newest_ms))
+        if self._ceiling.exceeded(self.worker.table):
+            at_ms = min(self._newest_ms, int(time.time() * 1000))
+            self._ceiling.keep(self.worker.table, at_ms, self._forget)
+
+    def _forget(self, before_ms: int, steps: int) -> None:
+        self.worker.table.sweep(before_ms + self._limit.idle_ms, steps)
 
     def _sweep(self, watermark_ms: int, rows: int) -> None:
         self._to_sweep += _SWEPT_AN_INPUT + _SWEPT_A_ROW * rows

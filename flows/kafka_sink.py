@@ -187,9 +187,20 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
         self._claim.producer.begin_transaction()
         for record in records:
             self._send(record)
-        self._claim.producer.commit_transaction(TRANSACTION_SECONDS)
+        self._commit()
         if self._failed is not None:
             raise KafkaException(self._failed)
+
+    def _commit(self) -> None:
+        """Commit, and go on trying while the broker is away; the transaction's own time ends that."""
+        while True:
+            try:
+                self._claim.producer.commit_transaction(TRANSACTION_SECONDS)
+            except KafkaException as error:
+                if not error.args[0].retriable():
+                    raise
+            else:
+                return
 
     def _send(self, record: Record) -> None:
         while True:

@@ -23,6 +23,7 @@ from detector.lake.retention import delete_old_days
 from detector.settings import Settings
 from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
+from flows.broker_watch import BrokerWatch
 from flows.clients import ensure_topics
 from flows.labels import LabelsToLake
 from flows.lake_sink import LakePlan
@@ -113,6 +114,7 @@ class Launcher:
             deployment = open_deployment(self._settings, topics)
             endpoint = metrics_endpoint.serve(self._settings)
             stack.callback(endpoint.stop)
+            broker = stack.enter_context(BrokerWatch(self._settings, endpoint.broker_answers))
             partitions = topics[self._settings.events_topic]
             self._tell(Started(self._settings, endpoint.url, partitions))
             if not is_compiled():
@@ -122,7 +124,7 @@ class Launcher:
             self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:
                 self._backfill(plan, endpoint, lock)
-            totals = self._supervise(plan, endpoint, lock)
+            totals = self._supervise(plan, endpoint, broker, lock)
             lake_sink.finish(LakePlan.of(self._settings, deployment))
             self._labels.finish()
             before = read_totals(self._settings)
@@ -150,8 +152,8 @@ class Launcher:
         if reason is not None:
             raise WorkersFailedError(f"the features were not filled, and the state is as it was: {reason}")
 
-    def _supervise(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> dict[str, int]:
-        """Run clusters until one ends well."""
+    def _supervise(self, plan: Plan, endpoint: MetricsEndpoint, broker: BrokerWatch, lock: int) -> dict[str, int]:
+        """Run clusters until one ends well. That the broker is away is no failure of theirs: it is waited for."""
         failures = 0
         while True:
             cluster = self._start(plan, self._settings.workers, endpoint, lock)
@@ -162,6 +164,10 @@ class Launcher:
             finally:
                 cluster.kill()
             lasted = time.monotonic() - cluster.started_at
+            if not broker.answers():
+                failures = 0
+                if not broker.wait(self._stop):
+                    raise StoppedError("stopped while the broker was away; the next start continues from here")
             failures = failures + 1 if lasted < FAST_FAILURE_SECONDS else 1
             if failures >= FAST_FAILURES_MAX:
                 raise WorkersFailedError(f"the workers failed {failures} times in a row; the last time, {reason}")

@@ -107,6 +107,12 @@ STATE_BYTES = Gauge(
     multiprocess_mode="livemostrecent",
     registry=REGISTRY,
 )
+FORGOTTEN = Counter(
+    "gillnet_state_forgotten",
+    "Accounts and entities forgotten before their time, because there were more than may be held",
+    ["held"],
+    registry=REGISTRY,
+)
 LAKE_ROWS = Counter("gillnet_lake_rows", "Rows written to the lake, by table", ["table"], registry=REGISTRY)
 LAKE_FILES = Counter("gillnet_lake_files", "Files added to the lake, by table", ["table"], registry=REGISTRY)
 BUILD = Gauge(
@@ -144,6 +150,8 @@ for _outcome in OUTCOMES:  # a series that starts at zero has a rate from its fi
     EVENTS.labels(_outcome)
 for _cause in Cause:
     DEAD_LETTERS.labels(_cause)
+for _held in ("accounts", "entities"):
+    FORGOTTEN.labels(_held)
 for _verdict in Verdict:
     DECISIONS.labels(_verdict.label, "false")
     DECISIONS.labels(_verdict.label, "true")
@@ -242,6 +250,11 @@ def record_entities(worker: int, entities: int, state_bytes: int) -> None:
     """Set the size of a worker's shared entities; called at each of their snapshots."""
     STATE_ENTITIES.labels(str(worker)).set(entities)
     STATE_BYTES.labels(str(worker), "entities").set(state_bytes)
+
+
+def record_forgotten(held: str, count: int) -> None:
+    """Count accounts or entities that were forgotten since there were too many of them."""
+    FORGOTTEN.labels(held).inc(count)
 
 
 def record_lake_file(table: str, rows: int) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Metric, start_http_server
-from prometheus_client.metrics_core import CounterMetricFamily
+from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
@@ -40,11 +40,15 @@ class WorkersCollector:
         self._directory = directory
         self._workers = MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]  # untyped there
         self._lock = threading.Lock()
-        self._restarts = 0
+        self._restarts, self._broker_up = 0, True
 
     def restarted(self) -> None:
         """Count one restart of the workers."""
         self._restarts += 1
+
+    def broker_answers(self, up: bool) -> None:
+        """Note whether the broker answers."""
+        self._broker_up = up
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, summed over the workers that live and have lived."""
@@ -55,6 +59,7 @@ class WorkersCollector:
         yield CounterMetricFamily(
             "gillnet_worker_restarts", "Restarts of the workers after one of them died", value=self._restarts
         )
+        yield GaugeMetricFamily("gillnet_broker_up", "Whether the broker answers: 1 or 0", value=int(self._broker_up))
 
     def _bury_the_dead(self) -> None:
         for file in sorted(self._directory.glob("*.db")):
@@ -107,6 +112,10 @@ class MetricsEndpoint:
     def worker_restarted(self) -> None:
         """Count one restart of the workers; their dead predecessors are found without being named."""
         self._collector.restarted()
+
+    def broker_answers(self, up: bool) -> None:
+        """Note whether the broker answers, which only the launcher asks."""
+        self._collector.broker_answers(up)
 
     def stop(self) -> None:
         """Close the endpoint and remove the workers' files."""

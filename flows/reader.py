@@ -6,17 +6,25 @@ import logging
 import time
 from typing import Final
 
-from confluent_kafka import KafkaError, Message, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
-from flows.clients import consumer, know_topic
+from flows.clients import UNREACHABLE, consumer, know_topic
 
 _FETCH_SECONDS: Final = 0.001
 _log = logging.getLogger(__name__)
 _EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
 _LOST: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - likewise
+
+_PASSING: Final = (
+    *UNREACHABLE, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.NETWORK_EXCEPTION,
+    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+)  # fmt: skip
+"""Errors that go by: what a consumer reports says nothing itself of whether it may."""
 
 
 class StreamError(GillnetError):
@@ -61,10 +69,10 @@ class Reader:
         if self._to_commit and (wait or len(self._to_commit) >= len(self._waiting)):
             places = [TopicPartition(self.topic, part, offset) for part, offset in self._to_commit.items()]
             self._to_commit = {}
-            if wait:
-                self._consumer.commit(offsets=places, asynchronous=False)
-            else:
-                self._consumer.commit(offsets=places, asynchronous=True)
+            try:
+                self._consumer.commit(offsets=places, asynchronous=not wait)  # type: ignore[call-overload]  # a bool it is
+            except KafkaException as error:
+                _log.warning("the group was not told how far we are: %s", error.args[0].str())
 
     def lag(self, partition: int, offset: int) -> int | None:
         """Count the messages beyond an offset, as far as the last fetch tells."""
@@ -102,6 +110,11 @@ class Reader:
                 f"({error.str()}): its events were deleted, or the topic was made anew; to start over from what "
                 "the topic holds, move the state folder away or name another with --state-dir"
             )
-        if error.fatal() or not error.retriable():
+        if error.code() == KafkaError.UNKNOWN_TOPIC_OR_PART:
+            raise StreamError(
+                f"topic {self.topic!r} or its partition {message.partition()} is no longer there ({error.str()}): make "
+                "it again with as many partitions, and begin anew with another --state-dir"
+            )
+        if error.code() not in _PASSING:
             raise StreamError(f"cannot read topic {self.topic!r}: {error.str()}")
         _log.warning("kafka: %s", error.str())

@@ -28,6 +28,7 @@ from features.text.language import CODES
 from flows import metrics
 from flows.batches import Mark, ShardInput, ShardOutput
 from flows.checkpoints import Checkpoints, Place, Segments
+from flows.entity_shards import NO_LIMIT, EntityLimit
 from flows.routing import homes
 from flows.tally import Tally
 from flows.worker_table import WorkerTable
@@ -67,6 +68,7 @@ class Judge:
     analysts: AnalystFiles | None = None
     judges: Callable[[], Judges] | None = None
     """Says who judges, asked at every batch; without, the model of ``new_shard`` always does."""
+    entity_limit: EntityLimit = NO_LIMIT
 
     @property
     def reads(self) -> bool:
@@ -117,7 +119,7 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         self._seconds: list[float] = []
         self._waited_ms: list[NDArray[np.int64]] = []
         self._languages = np.zeros((len(CODES), 2), np.int64)
-        self._leads = False
+        self._leads, self._forgotten = False, 0
         self._segments: Segments | None = None
         if state:
             self._segments = worker.restore(self._number, state["place"], state["watermark_ms"])
@@ -178,6 +180,8 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         metrics.record_drift(accounts.drift())
         metrics.record_languages(by_language(self._languages))
         self._languages[:] = 0
+        metrics.record_forgotten("accounts", accounts.forgotten - self._forgotten)
+        self._forgotten = accounts.forgotten
         since = dict(zip(OUTCOMES, (self._counts - self._told).tolist(), strict=True))
         metrics.record_shard_results(since, np.array(self._seconds))
         if self._waited_ms:

@@ -122,7 +122,9 @@ def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Text
 def _count_entities(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[Answer | TextAnswer]:
     homes, entities = judge.entity_homes, OfWorker(judge.entities_of_worker)
     lookups = op.flat_map("lookups", taken, lambda keyed: lookups_in(keyed[1], homes))
-    answers = op.stateful_batch("entity_shards", lookups, lambda state: EntityLogic(entities.get(), state))
+    answers = op.stateful_batch(
+        "entity_shards", lookups, lambda state: EntityLogic(entities.get(), state, judge.entity_limit)
+    )
     return op.map("answers", answers, lambda keyed: answered(keyed[1]))
 
 

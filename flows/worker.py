@@ -30,6 +30,7 @@ from features.entities import SharedEntities
 from features.specialise import specialise
 from flows import entity_shards, logs, metrics
 from flows.backfill import fill
+from flows.entity_shards import EntityLimit
 from flows.follow import Decided
 from flows.kafka_sink import KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
@@ -86,7 +87,13 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
 
     def new_shard() -> AccountShard:
         return AccountShard(
-            DEFAULT, first.champion.model, first.policy, lateness_ms, settings.lake_vectors_share, ttl_ms
+            DEFAULT,
+            first.champion.model,
+            first.policy,
+            lateness_ms,
+            settings.lake_vectors_share,
+            ttl_ms,
+            settings.accounts_max,
         )
 
     sources = min(len(plan.addresses), plan.partitions)  # Bytewax gives partition i to worker i % workers
@@ -103,6 +110,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         Decided(settings, fixed.decisions_partitions),
         AnalystFiles(settings),
         serving.judges,
+        EntityLimit(settings.entities_max, DAY_MS + lateness_ms),
     )  # fmt: skip
 
 
@@ -165,6 +173,8 @@ def main() -> int:
     report = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print there; the report stays clean
     logs.start(f"worker-{plan.index}", plan.verbose)
+    if not plan.verbose:  # the launcher watches the broker, and says so once for all
+        logging.getLogger("flows.clients.unreachable").setLevel(logging.ERROR)
     draining = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: draining.set())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the launcher

@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
@@ -35,16 +36,22 @@ def _load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session", params=_brokers())
-def broker(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a broker and give its address."""
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Run a broker that can be made to go away."""
+    servers = _load("kafka_server")
     if request.param == "embedded":
         with EmbeddedBroker() as embedded:
-            yield embedded.bootstrap_servers
+            yield servers.StoppedBroker(embedded)
         return
-    with _load("kafka_server").kafka_server(
-        Path(os.environ["KAFKA_HOME"]), tmp_path_factory.mktemp("kafka")
-    ) as address:
-        yield address
+    with servers.kafka_server(Path(os.environ["KAFKA_HOME"]), tmp_path_factory.mktemp("kafka")) as kafka:
+        yield kafka
+
+
+@pytest.fixture(scope="session")
+def broker(server: Any) -> str:
+    """Give the broker's address."""
+    address: str = server.address
+    return address
 
 
 @pytest.fixture(scope="session")

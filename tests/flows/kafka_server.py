@@ -14,7 +14,7 @@ from pathlib import Path
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
-from flows.broker import die_with_parent, free_port
+from flows.broker import EmbeddedBroker, die_with_parent, free_port
 
 
 def _properties(home: Path, folder: Path, client: int, controller: int) -> Path:
@@ -46,30 +46,81 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
     raise TimeoutError(log.read_text()[-2000:])
 
 
-@contextmanager
-def kafka_server(home: Path, folder: Path) -> Iterator[str]:
-    """Run a broker and give its address; it is stopped and forgotten at the end."""
-    client, controller = free_port(), free_port()
-    properties = _properties(home, folder, client, controller)
-    cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-    environment = os.environ | {"KAFKA_HEAP_OPTS": "-Xmx384m", "LOG_DIR": str(folder / "server-logs")}
-    log = folder / "server.log"
-    with log.open("wb") as sink:
+class KafkaServer:
+    """A broker process on a port and folder of its own, that can be killed and comes back with what it had."""
+
+    def __init__(self, home: Path, folder: Path) -> None:
+        self._home, self._log = home, folder / "server.log"
+        self._client = free_port()
+        self.address = f"127.0.0.1:{self._client}"
+        self._properties = _properties(home, folder, self._client, free_port())
+        self._environment = os.environ | {"KAFKA_HEAP_OPTS": "-Xmx384m", "LOG_DIR": str(folder / "server-logs")}
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         subprocess.run(
-            [home / "bin" / "kafka-storage.sh", "format", "-t", cluster, "-c", properties],
-            check=True, env=environment, stdout=sink, stderr=sink, timeout=60,
+            [home / "bin" / "kafka-storage.sh", "format", "-t", cluster, "-c", self._properties],
+            check=True, env=self._environment, capture_output=True, timeout=60,
         )  # fmt: skip
-        process = subprocess.Popen(
-            [home / "bin" / "kafka-server-start.sh", properties],
-            env=environment, stdout=sink, stderr=sink, start_new_session=True, preexec_fn=die_with_parent(),
-        )  # fmt: skip
-    try:
-        _wait(process, client, log)
-        yield f"127.0.0.1:{client}"
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it answers."""
+        with self._log.open("ab") as sink:
+            self._process = subprocess.Popen(
+                [self._home / "bin" / "kafka-server-start.sh", self._properties],
+                env=self._environment, stdout=sink, stderr=sink, start_new_session=True, preexec_fn=die_with_parent(),
+            )  # fmt: skip
+        _wait(self._process, self._client, self._log)
+
+    def kill(self) -> None:
+        """Kill -9."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """Stop it in order, or else at once."""
         try:
-            process.wait(15)
+            self._end(signal.SIGTERM)
         except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+            self.kill()
+
+    def _end(self, number: int) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, number)
+            self._process.wait(15)
+            self._process = None
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Kill it, and start it again at the end."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
+
+class StoppedBroker:
+    """The embedded broker keeps nothing when it dies, so it is only halted: it is there, and does not answer."""
+
+    def __init__(self, broker: EmbeddedBroker) -> None:
+        self.address = broker.bootstrap_servers
+        self._pid = broker.pid
+
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """Halt it, and let it go on at the end."""
+        os.kill(self._pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(self._pid, signal.SIGCONT)
+
+
+@contextmanager
+def kafka_server(home: Path, folder: Path) -> Iterator[KafkaServer]:
+    """Run a broker; it is stopped and forgotten at the end."""
+    server = KafkaServer(home, folder)
+    try:
+        server.start()
+        yield server
+    finally:
+        server.stop()

@@ -38,6 +38,7 @@ def record_once() -> None:
     metrics.record_transaction([_decision(Verdict.BLOCK), _decision(Verdict.REVIEW)], 0.006)
     metrics.record_snapshot(3, 40, 8_000)
     metrics.record_entities(1, 70, 9_000)
+    metrics.record_forgotten("accounts", 4)
     metrics.record_lake_file("events", 97)
     metrics.record_drift({"score": 0.3})
     metrics.record_languages({("en", True): 2, ("en", False): 5})

@@ -11,12 +11,14 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import polars as pl
 import pytest
 
+from flows.clients import BrokerUnreachableError
+from flows.producer import DeliveryError
 from flows.state import read_totals
 
 KILLS = int(os.environ.get("CHAOS_KILLS", "5"))
@@ -27,19 +29,20 @@ OUTCOMES = ("processed", "duplicate", "late", "dead")
 class Chaos:
     """What can happen to a deployment; each is named after it, and all leave nothing running."""
 
-    def __init__(self, stream: Any, rng: random.Random) -> None:
-        self.stream, self.rng = stream, rng
+    def __init__(self, stream: Any, server: Any, rng: random.Random) -> None:
+        self.stream, self.server, self.rng = stream, server, rng
         self.happened: Counter[str] = Counter()
 
     def go(self, kills: int) -> None:
         """Let that many things happen, each kind before any comes again."""
         kinds = (
-            self.cluster,
             self.one_worker,
             self.at_a_checkpoint,
-            self.stop_after_a_crash,
+            self.broker,
             self.starting,
             self.twice,
+            self.stop_after_a_crash,
+            self.cluster,
         )
         for number in range(kills):
             happen = kinds[number % len(kinds)]
@@ -76,6 +79,14 @@ class Chaos:
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=150)
         assert process.returncode == 0, errors
+
+    def broker(self) -> None:
+        """Take the broker away (Apache Kafka: kill it), see all go on when it is back, then kill all."""
+        process = self._running()
+        with self.server.away():
+            time.sleep(self.rng.uniform(0, 5))
+        self.stream.wait_for_decisions(20)
+        self._end(process)
 
     def starting(self) -> None:
         """Kill it before it has read anything."""
@@ -117,7 +128,8 @@ def under_load(stream: Any) -> Iterator[None]:
 
     def feed() -> None:
         while not enough.is_set():
-            stream.feed(100, rate=400)
+            with suppress(BrokerUnreachableError, DeliveryError):  # that is how it is while the broker is away
+                stream.feed(100, rate=400)
 
     feeder = threading.Thread(target=feed, daemon=True)
     feeder.start()
@@ -154,10 +166,10 @@ def watched(stream: Any) -> Iterator[None]:
 
 
 @pytest.fixture(scope="module")
-def survivor(new_stream: Callable[..., Any]) -> Any:
+def survivor(new_stream: Callable[..., Any], server: Any) -> Any:
     """Run a deployment through all of it, then to the end."""
     stream = new_stream(epoch_seconds=0.1, lake_flush_seconds=0.2)
-    chaos = Chaos(stream, random.Random(SEED))
+    chaos = Chaos(stream, server, random.Random(SEED))
     stream.feed(1000)
     with watched(stream):
         with under_load(stream):

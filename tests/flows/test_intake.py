@@ -14,7 +14,7 @@ from features.entities import SharedEntities
 from features.intake import Intake
 from flows.batches import Answer, EntityInput, Incoming, Lookup, Mark, SourceBatch, Tick
 from flows.checkpoints import Checkpoints
-from flows.entity_shards import EntityLogic, EntityState
+from flows.entity_shards import EntityLimit, EntityLogic, EntityState
 from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in
 from flows.routing import worker_of
 from flows.worker_table import WorkerTable
@@ -134,3 +134,15 @@ def test_a_clock_that_is_ahead_makes_nothing_forgotten(tmp_path: Path):
     logic = entity_logic(tmp_path)
     counted(logic, lookup(1, at_ms=now_ms))
     assert after_a_while(logic, Mark(0, now_ms + 100 * HOUR_MS)) == 1
+
+
+def test_no_more_entities_are_held_than_may_be(folder: Path):
+    """Who makes up addresses without end takes the place of those idle for longest."""
+    limit = EntityLimit(500, 25 * HOUR_MS)
+    logic = EntityLogic(WorkerTable(new_entities(), 4, 1, Checkpoints(folder / "full", "entities")), None, limit)
+    for i in range(20):
+        at_ms = START_MS + i * HOUR_MS
+        logic.on_batch([lookup(1, 2, at_ms=at_ms, entity=1)])
+        logic.on_batch([lookup(1, at_ms=at_ms, entity=1000 * i + j) for j in range(2, 200)])
+        assert len(logic.worker.table) <= 500
+    assert counted(logic, lookup(3, at_ms=START_MS + 19 * HOUR_MS, entity=1)) == [[3]]
