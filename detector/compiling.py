@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import subprocess
 import sys
+from pathlib import Path
 from typing import Final
 
 from detector.contract.errors import GillnetError
@@ -12,7 +14,10 @@ from detector.contract.kernel_cache import cache_dir
 
 _PARTS: Final = ("texts", "accounts")
 """Parts of `detector.warm` that have no kernel in common that takes long."""
-_COMPILED: Final = cache_dir("detector") / "complete"
+_HERE: Final = Path(__file__)
+_INSTALLED: Final = hashlib.blake2b(f"{_HERE} {_HERE.stat().st_mtime_ns}".encode(), digest_size=8).hexdigest()
+"""Names this installation: numba keeps what it compiled by the place and the time of each file."""
+_COMPILED: Final = cache_dir("detector") / f"complete-{_INSTALLED}"
 _log = logging.getLogger(__name__)
 
 
