@@ -1,0 +1,84 @@
+"""Two worker processes against one, over the embedded broker, on a topic that is full before they start.
+
+``gillnet run --until-end`` judges simulated events with the shipped model, messages and lake included. Start-up (of
+kernels and models) is timed by itself, on a topic with one event, and taken off. CPU is that of launcher and workers.
+The broker shares the machine, so on two cores two processes cannot reach twice one.
+
+Run: python benchmarks/scaling.py [--events 200000] [--runs 3]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from detector.settings import Settings, load_settings
+from detector.simulator import load_scenario, simulate
+from flows.broker import EmbeddedBroker
+from flows.clients import ensure_topics
+from flows.producer import produce
+
+PARTITIONS = 4
+BATCH = 500
+
+
+def made(events: int) -> list[tuple[bytes, bytes]]:
+    """Simulate events, each with its key."""
+    scenario = replace(load_scenario("load"), malformed=0.0)
+    values = [event.value for event in simulate(scenario, 1, events)]
+    return [(msgspec.json.decode(value)["account_id"].encode(), value) for value in values]
+
+
+def run(settings: Settings, workers: int) -> tuple[float, float]:
+    """Judge a topic to its end in a deployment of its own; return seconds of wall clock and of CPU."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [str(Path(sys.executable).with_name("gillnet")), "run", "--json", "--until-end"]
+        command += ["--bootstrap-servers", settings.bootstrap_servers, "--workers", str(workers), "--metrics-port", "0"]
+        command += ["--state-dir", f"{folder}/state", "--lake-dir", f"{folder}/lake"]
+        topics = {"GILLNET_EVENTS_TOPIC": settings.events_topic, "GILLNET_DECISIONS_TOPIC": f"decisions-{time.time()}"}
+        before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
+        subprocess.run(command, env=os.environ | topics, stdout=subprocess.DEVNULL, check=True)
+        wall, after = time.perf_counter() - started, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return wall, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def main() -> None:
+    """Measure and print one line of JSON a number of workers, and the ratio of the best runs."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=200_000)
+    parser.add_argument("--runs", type=int, default=3)
+    options = parser.parse_args()
+    events = made(options.events)
+    best: dict[int, float] = {}
+    with EmbeddedBroker() as broker:
+        full, empty = (
+            load_settings(bootstrap_servers=broker.bootstrap_servers, topic_partitions=PARTITIONS, events_topic=topic)
+            for topic in ("full", "empty")
+        )
+        for settings, sent in ((full, events), (empty, events[:1])):
+            ensure_topics(settings)
+            batches = (sent[start : start + BATCH] for start in range(0, len(sent), BATCH))
+            produce(settings, settings.events_topic, batches)
+        for _ in range(options.runs):
+            for workers in (1, 2):
+                start_wall, start_cpu = run(empty, workers)
+                wall, cpu = run(full, workers)
+                rate = options.events / (wall - start_wall)
+                best[workers] = max(rate, best.get(workers, 0.0))
+                line = {"workers": workers, "events_per_second": round(rate), "start_seconds": round(start_wall, 1)}
+                print(json.dumps(line | {"cpu_us_an_event": round((cpu - start_cpu) / options.events * 1e6, 1)}))
+    print(json.dumps({"two_against_one": round(best[2] / best[1], 2)}))
+
+
+if __name__ == "__main__":
+    main()
