@@ -78,6 +78,10 @@ audit: setup
 real SOURCE="../shared/data" *ARGS: setup
     @{{ python }} benchmarks/real.py "$@"
 
+# leave out a family of simulated bots, and a real data set, and see how a model does on what it never saw
+transfer SOURCE="../shared/data" *ARGS: setup
+    @{{ python }} benchmarks/transfer.py "$@"
+
 # run a benchmark of benchmarks/: latency, decode, scoring, text, w1 and more (arguments go to it)
 bench NAME *ARGS: setup
     @name="$1"; shift; {{ python }} "benchmarks/$name.py" "$@"

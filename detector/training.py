@@ -173,7 +173,8 @@ def _manifest(
 ) -> Manifest:
     options = recipe.options
     chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
-    training = summary | chosen | {"synthetic": recipe.synthetic} | dict(recipe.about)
+    tuned = {} if fitted.tuned is None else {"tuned": msgspec.to_builtins(fitted.tuned.best), "tried": options.trials}
+    training = summary | chosen | tuned | {"synthetic": recipe.synthetic} | dict(recipe.about)
     return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 

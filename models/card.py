@@ -54,7 +54,7 @@ class Results:
 
 def write_card(results: Results) -> str:
     """Write the card in Markdown."""
-    sections = (_head, _data, _quality, _thresholds, _segments, _features, _limits)
+    sections = (_head, _data, _quality, _thresholds, _segments, _features, _tuning, _limits)
     written = (section(results) for section in sections)
     return "\n\n".join(section for section in written if section) + "\n"
 
@@ -227,6 +227,31 @@ def _features(results: Results) -> str:
     order = [i for i in np.argsort(-gains, kind="stable")[:_TOP].tolist() if gains[i] > 0]
     rows = [[f"`{results.manifest.features[i]}`", _percent(float(gains[i]))] for i in order]
     return "\n\n".join(["## What weighs most", _table(["feature", "share of gain"], rows)])
+
+
+def _tuning(results: Results) -> str:
+    tuned = results.fitted.tuned
+    if tuned is None:
+        return ""
+    order = sorted(range(len(tuned.tried)), key=lambda i: tuned.tried[i].loss)
+    shown = [i for i in order if i in order[:_TOP] or i == 0]
+    rows = [
+        [
+            "before" if i == 0 else str(i),
+            f"{tuned.tried[i].loss:.5f}",
+            *(f"{value:.4g}" for value in tuned.tried[i].parameters.values()),
+        ]
+        for i in shown
+    ]
+    return "\n\n".join(
+        [
+            "## Tuning",
+            f"{len(tuned.tried)} settings of the trees were tried (Optuna's TPE sampler), each by the mean log loss of "
+            "the folds left out; the best are used. They were chosen on the accounts that the figures above are of, "
+            "which flatters the figures a little.",
+            _table(["trial", "log loss", *tuned.best.parameters], rows),
+        ]
+    )
 
 
 def _limits(results: Results) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 import lightgbm as lgb
@@ -10,6 +11,7 @@ import numpy as np
 
 from models.calibration import Calibration, Platt, fit_isotonic, fit_platt
 from models.split import FOLDS, Side
+from models.tuning import Tuned, tune
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,6 +35,10 @@ class Options:
     learning_rate: float = 0.05
     resamples: int = 200
     """Resamples of the accounts behind the card's intervals."""
+    trials: int = 0
+    """Settings of the trees to try before training; 0 takes those that are given."""
+    progress: Callable[[int, int], None] | None = field(default=None, compare=False)
+    """Told of the trials done, and of all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,19 +54,24 @@ class Fitted:
     """Trees that never saw one fold, in the order of the folds: what the model would have said of it."""
     of_older: str
     """Trees that saw the older accounts only."""
+    tuned: Tuned | None = None
+    """What a search for settings came to, where one was asked for."""
 
 
 def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, ...], options: Options) -> Fitted:
     """Train on everything; settle the number of trees and the calibration by what folds say of those left out."""
     fold = split.fold[points.account]
-    parameters = _parameters(options, accounts)
-    boosters, losses = [], np.zeros(options.rounds)
-    for k in range(FOLDS):
-        booster, loss = _train(points, accounts, features, fold != k, parameters, options.rounds, held_out=fold == k)
-        boosters.append(booster)
-        losses += loss
-    least = _ROUNDS_MIN_SMALL if _is_small(accounts) else _ROUNDS_MIN
-    rounds = max(int(losses.argmin()) + 1, min(least, options.rounds))
+    parameters, tuned = _parameters(options, accounts), None
+    if options.trials:
+
+        def loss_of(chosen: dict[str, Any]) -> float:
+            _, losses = _folds(points, accounts, fold, features, chosen, options.rounds)
+            return float(losses[_rounds(losses, accounts) - 1])
+
+        tuned = tune(parameters, loss_of, options.trials, options.seed, options.progress)
+        parameters |= tuned.best.parameters
+    boosters, losses = _folds(points, accounts, fold, features, parameters, options.rounds)
+    rounds = _rounds(losses, accounts)
     texts = tuple(booster.model_to_string(num_iteration=rounds) for booster in boosters)
     raw = np.empty(len(points.account))
     for k, text in enumerate(texts):
@@ -76,7 +87,31 @@ def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, .
         gains=gains / max(gains.sum(), 1e-12),
         without_fold=texts,
         of_older=of_older.model_to_string(),
+        tuned=tuned,
     )
+
+
+def _folds(
+    points: Points,
+    accounts: Accounts,
+    fold: NDArray[np.int8],
+    features: tuple[str, ...],
+    parameters: dict[str, Any],
+    rounds: int,
+) -> tuple[list[lgb.Booster], NDArray[np.float64]]:
+    """Train without each fold in turn; also give the mean loss after each round of the points left out."""
+    boosters, losses = [], np.zeros(rounds)
+    for k in range(FOLDS):
+        booster, loss = _train(points, accounts, features, fold != k, parameters, rounds, held_out=fold == k)
+        boosters.append(booster)
+        losses += loss
+    return boosters, losses / points.weights().sum()
+
+
+def _rounds(losses: NDArray[np.float64], accounts: Accounts) -> int:
+    """Choose how many trees: where the loss is least, but not very few."""
+    least = _ROUNDS_MIN_SMALL if _is_small(accounts) else _ROUNDS_MIN
+    return max(int(losses.argmin()) + 1, min(least, len(losses)))
 
 
 def _is_small(accounts: Accounts) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -28,6 +29,7 @@ EXAMPLE = """
 Examples:
   gillnet train --events events.jsonl.zst --labels labels.csv --output model
   gillnet train --events events.parquet --labels labels.csv --output model --features 'messages_*,gap_*'
+  gillnet train --events events.jsonl.zst --labels labels.csv --output model --tune 30
   gillnet train --vectors vectors.parquet --labels labels.csv --output model
 """
 
@@ -45,6 +47,10 @@ def train(
     rounds: Annotated[
         int, typer.Option(min=1, max=5000, help="Trees at most; where more did not help there are fewer.")
     ] = 400,
+    tune: Annotated[
+        int,
+        typer.Option(min=0, help="Try so many settings of the trees first, with Optuna; each takes five trainings."),
+    ] = 0,
     features: Annotated[
         list[str] | None, typer.Option(help="Only these: names or patterns, parted by commas.  [default: all]")
     ] = None,
@@ -75,15 +81,18 @@ def train(
         events_min=settings.events_min,
         features=tuple(part.strip() for given in features or () for part in given.split(",") if part.strip()),
         synthetic=synthetic,
-        options=Options(seed=seed, rounds=rounds),
     )
+    options = Options(seed=seed, rounds=rounds, trials=tune)
     known = read_labels(labels)
     if events is None:
         assert vectors is not None
-        trained = training.train_on_vectors(read_vectors(vectors), known, output, recipe)
+        with progress("training") as advance:
+            recipe = replace(recipe, options=replace(options, progress=advance))
+            trained = training.train_on_vectors(read_vectors(vectors), known, output, recipe)
     else:
         recipe.columns()
-        with progress("replaying, twice") as advance:
+        with progress("replaying, tuning, replaying" if tune else "replaying, twice") as advance:
+            recipe = replace(recipe, options=replace(options, progress=advance))
             trained = training.train(_twice(events, settings, advance), known, output, recipe)
     if json:
         print_json(msgspec.to_builtins(trained))

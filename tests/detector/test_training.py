@@ -16,7 +16,7 @@ from detector.contract.events import EVENT_SCHEMA
 from detector.contract.labels import LABELS_SCHEMA
 from detector.histories import Recipe, collect, score_history
 from detector.training import evaluate, train
-from models.folder import load
+from models.folder import load, read_manifest
 from models.training import Options
 
 CONTRACT = [
@@ -239,3 +239,13 @@ def test_wrong_usage_ends_with_2(files: dict[str, str], tmp_path: Path, capsys: 
     errors = capsys.readouterr().err.splitlines()
     assert "give a file" in errors[0]
     assert "expected a model folder" in errors[1]
+
+
+def test_a_search_for_settings_is_seeded_and_told(trained: Path, tmp_path: Path) -> None:
+    recipe = Recipe(features=("gap_*",), options=Options(rounds=10, resamples=5, trials=3))
+    told = [train(batches(EVENTS), LABELS, tmp_path / name, recipe).version for name in ("one", "other")]
+    assert told[0] == told[1]
+    assert read_manifest(tmp_path / "one").training["tried"] == 3
+    assert "num_leaves" in read_manifest(tmp_path / "one").training["tuned"]["parameters"]
+    assert "3 settings of the trees were tried" in (tmp_path / "one" / "card.md").read_text()
+    assert "## Tuning" not in (trained / "card.md").read_text()
