@@ -19,11 +19,13 @@ from detector.contract.kernel_cache import CACHE_DIR
 from detector.files import limits_from
 from detector.lake.tables import TABLES
 from detector.policy import policy_from
+from detector.scoring import Scoring
 from detector.serving import champion_of
 from detector.settings import Settings, config_file, unknown_variables
 from features.catalogue import DEFAULT
 from flows.clients import connect, topics_of
 from flows.state import open_deployment
+from models.registry import load_version, read_registry
 
 GIB: Final = 1 << 30
 REACH_SECONDS: Final = 5.0
@@ -74,17 +76,31 @@ def _model(settings: Settings) -> Iterator[Finding]:
     try:
         model = champion_of(settings)
         policy = policy_from(settings, model.thresholds)
+        Scoring(DEFAULT, model)
     except GillnetError as error:
-        yield Finding("model", Level.FAIL, str(error), "set model_dir to a folder that `gillnet train` wrote")
+        advice = "promote another (`gillnet models list`), or set model_dir to a folder that `gillnet train` wrote"
+        yield Finding("model", Level.FAIL, str(error), advice)
+    else:
+        thresholds = ", ".join(f"{value:g}" for value in policy.thresholds)
+        found = f"{model.version}, {len(model.feature_names)} features, thresholds {thresholds}"
+        yield Finding("model", Level.OK, found)
+    yield from _challengers(settings)
+
+
+def _challengers(settings: Settings) -> Iterator[Finding]:
+    try:
+        challengers = read_registry(settings.registry_dir).challengers
+    except GillnetError as error:
+        yield Finding("model", Level.FAIL, str(error), "bring the registry back from a copy")
         return
-    unknown = sorted(set(model.feature_names) - set(DEFAULT.names))
-    if unknown:
-        found = f"model {model.version} reads features that Gillnet does not compute: {', '.join(unknown)}"
-        yield Finding("model", Level.FAIL, found, "train it again with `gillnet train`")
-        return
-    thresholds = ", ".join(f"{value:g}" for value in policy.thresholds)
-    found = f"{model.version}, {len(model.feature_names)} features, thresholds {thresholds}"
-    yield Finding("model", Level.OK, found)
+    for version in challengers:
+        try:
+            Scoring(DEFAULT, load_version(settings.registry_dir, version))
+        except GillnetError as error:
+            advice = f"gillnet models archive {version}, or add it again"
+            yield Finding("model", Level.WARN, f"challenger left out: {error}", advice)
+        else:
+            yield Finding("model", Level.OK, f"{version} in shadow")
 
 
 def _kernels() -> Finding:

@@ -12,6 +12,7 @@ from detector.settings import Settings
 from flows.broker import EmbeddedBroker, free_port
 from flows.clients import ensure_topics
 from flows.state import locked, open_deployment
+from models import SHIPPED, registry
 
 
 def run(*args):
@@ -86,6 +87,20 @@ def test_a_variable_that_sets_nothing_is_a_warning(broker, monkeypatch):
 
 def test_a_model_that_cannot_be_loaded_fails(broker):
     assert findings(Settings(bootstrap_servers=broker, model_dir=Path("nowhere")))["model"][0].level is Level.FAIL
+
+
+def test_a_champion_that_is_damaged_fails_and_a_challenger_is_a_warning(broker):
+    settings = Settings(bootstrap_servers=broker)
+    version = registry.add(settings.registry_dir, SHIPPED, 0)
+    assert [f.found for f in findings(settings)["model"]][1:] == [f"{version} in shadow"]
+    with (registry.model_path(settings.registry_dir, version) / "model.txt").open("a") as trees:
+        trees.write("more")
+    assert [f.level for f in findings(settings)["model"]] == [Level.OK, Level.WARN]
+    pointer = settings.registry_dir / registry.POINTER
+    pointer.write_text(pointer.read_text().replace('"champions": []', f'"champions": ["{version}"]'))
+    assert findings(settings)["model"][0].level is Level.FAIL
+    pointer.write_text("{")
+    assert [f.level for f in findings(settings)["model"]] == [Level.FAIL, Level.FAIL]
 
 
 def test_a_broken_file_in_the_lake_fails_and_is_named(broker):
