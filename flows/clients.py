@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.admin._metadata import ClusterMetadata
 from confluent_kafka.cimpl import NewTopic
@@ -124,6 +124,24 @@ def ensure_topics(settings: Settings, timeout_seconds: float = REACH_SECONDS) ->
                     "create it, or allow this user to"
                 ) from None
     return partition_counts(admin, tuple(names.values()), timeout_seconds)
+
+
+def lost_offsets(settings: Settings, partitions: int, timeout_seconds: float = REACH_SECONDS) -> list[str]:
+    """Describe the partitions of the events topic that hold no more what comes next, as far as the group was told."""
+    client = consumer(settings)
+    topic = settings.events_topic
+    try:
+        told = client.committed([TopicPartition(topic, part) for part in range(partitions)], timeout_seconds)
+        lost = []
+        for place in told:
+            low, high = client.get_watermark_offsets(place, timeout_seconds) if place.offset >= 0 else (0, 0)
+            if place.offset >= 0 and not low <= place.offset <= high:
+                lost.append(f"{topic}/{place.partition} holds {low} to {high}, and {place.offset} comes next")
+    except KafkaException as error:
+        raise BrokerUnreachableError(f"the offsets of {topic!r} could not be read: {error.args[0].str()}") from None
+    finally:
+        client.close()
+    return lost
 
 
 def topics_of(settings: Settings) -> dict[str, str]:

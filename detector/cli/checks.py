@@ -23,7 +23,7 @@ from detector.scoring import Scoring
 from detector.serving import champion_of
 from detector.settings import Settings, config_file, unknown_variables
 from features.catalogue import DEFAULT
-from flows.clients import connect, topics_of
+from flows.clients import connect, lost_offsets, topics_of
 from flows.state import open_deployment
 from models.registry import load_version, read_registry
 
@@ -174,6 +174,23 @@ def _state(settings: Settings, partitions: dict[str, int]) -> Iterator[Finding]:
         yield Finding("state", Level.FAIL, found, advice or None)
         return
     yield Finding("state", Level.OK, f"{deployment.shards} shards, fits the settings; {_used_by(settings)}")
+    yield from _offsets(settings, partitions.get(settings.events_topic, 0))
+
+
+def _offsets(settings: Settings, partitions: int) -> Iterator[Finding]:
+    try:
+        lost = lost_offsets(settings, partitions, REACH_SECONDS)
+    except GillnetError as error:
+        yield Finding("offsets", Level.WARN, str(error), "see whether this user may read the group and the topic")
+        return
+    for found in lost:
+        advice = (
+            "its events were deleted, or the topic was made anew; to start over from what it holds, move the "
+            "state folder away or name another with --state-dir"
+        )
+        yield Finding("offsets", Level.FAIL, found, advice)
+    if not lost:
+        yield Finding("offsets", Level.OK, "the events topic holds what comes next")
 
 
 def _used_by(settings: Settings) -> str:

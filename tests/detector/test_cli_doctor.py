@@ -2,6 +2,7 @@
 
 import json
 import logging
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from detector.cli.checks import Finding, Level, examine
 from detector.settings import Settings
 from flows.broker import EmbeddedBroker, free_port
 from flows.clients import ensure_topics
+from flows.reader import Reader
 from flows.state import locked, open_deployment
 from models import SHIPPED, registry
 
@@ -115,3 +117,32 @@ def test_a_broken_file_in_the_lake_fails_and_is_named(broker):
 def test_a_lake_that_is_no_folder_fails(broker):
     Path("lake").write_text("a file")
     assert findings(Settings(bootstrap_servers=broker))["lake"][0].level is Level.FAIL
+
+
+def test_events_that_are_no_longer_there_fail(broker):
+    """The group was told of an offset the topic does not hold: it was made anew, or its events were deleted."""
+    settings = Settings(bootstrap_servers=broker, consumer_group="doctor-offsets", events_topic="doctor-events")
+    partitions = ensure_topics(settings)
+    with locked(settings.state_dir):
+        open_deployment(settings, partitions)
+    assert findings(settings)["offsets"][0].level is Level.OK
+    reader = Reader(settings, tell_ends=False)
+    reader.add(0, None)
+    reader.commit({0: 5000}, wait=True)
+    reader.close()
+    (worst,) = findings(settings)["offsets"]
+    assert worst.level is Level.FAIL
+    assert worst.found == "doctor-events/0 holds 0 to 0, and 5000 comes next"
+    assert "--state-dir" in (worst.advice or "")
+
+
+@pytest.mark.parametrize("fault", ["changed", "cut short"])
+def test_a_model_file_that_was_tampered_with_fails(broker, tmp_path, fault):
+    folder = tmp_path / "model"
+    shutil.copytree(SHIPPED, folder)
+    trees = folder / "model.txt"
+    content = trees.read_bytes()
+    trees.write_bytes(content[: len(content) // 2] if fault == "cut short" else content.replace(b"0.1", b"0.9", 1))
+    worst = findings(Settings(bootstrap_servers=broker, model_dir=folder))["model"][0]
+    assert worst.level is Level.FAIL
+    assert "sha256" in worst.found
