@@ -107,6 +107,12 @@ STATE_BYTES = Gauge(
     multiprocess_mode="livemostrecent",
     registry=REGISTRY,
 )
+ESCALATED = Counter(
+    "gillnet_escalated_messages",
+    "Messages in doubt, by whether the larger encoder read them or the budget passed them over",
+    ["outcome"],
+    registry=REGISTRY,
+)
 LAKE_ROWS = Counter("gillnet_lake_rows", "Rows written to the lake, by table", ["table"], registry=REGISTRY)
 LAKE_FILES = Counter("gillnet_lake_files", "Files added to the lake, by table", ["table"], registry=REGISTRY)
 BUILD = Gauge(
@@ -132,6 +138,8 @@ for _outcome in OUTCOMES:  # a series that starts at zero has a rate from its fi
     EVENTS.labels(_outcome)
 for _cause in Cause:
     DEAD_LETTERS.labels(_cause)
+for _outcome in ("read", "passed_over"):
+    ESCALATED.labels(_outcome)
 for _verdict in Verdict:
     DECISIONS.labels(_verdict.label, "false")
     DECISIONS.labels(_verdict.label, "true")
@@ -218,6 +226,12 @@ def record_entities(worker: int, entities: int, state_bytes: int) -> None:
     """Set the size of a worker's shared entities; called at each of their snapshots."""
     STATE_ENTITIES.labels(str(worker)).set(entities)
     STATE_BYTES.labels(str(worker), "entities").set(state_bytes)
+
+
+def record_escalation(read: int, passed_over: int) -> None:
+    """Count messages in doubt since this was last told; called at each snapshot of where messages meet."""
+    ESCALATED.labels("read").inc(read)
+    ESCALATED.labels("passed_over").inc(passed_over)
 
 
 def record_lake_file(table: str, rows: int) -> None:

@@ -20,6 +20,7 @@ from detector.campaign_files import AnalystFiles
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.engine import AccountShard
+from detector.escalation import Escalation
 from detector.files import limits_from
 from detector.message_groups import MessageGroups
 from detector.message_reader import MessageReader
@@ -103,6 +104,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         Decided(settings, fixed.decisions_partitions),
         AnalystFiles(settings),
         serving.judges,
+        lambda: Escalation.load(settings),
     )  # fmt: skip
 
 

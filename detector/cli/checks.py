@@ -24,6 +24,7 @@ from detector.settings import Settings, config_file, unknown_variables
 from features.catalogue import DEFAULT
 from flows.clients import connect, topics_of
 from flows.state import open_deployment
+from models.encoder.escalation import escalation_available
 
 GIB: Final = 1 << 30
 REACH_SECONDS: Final = 5.0
@@ -51,6 +52,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check, the quick ones first."""
     yield from _settings(settings)
     yield from _model(settings)
+    yield _escalation(settings)
     yield _kernels()
     yield from _folders(settings)
     yield from _lake(settings)
@@ -85,6 +87,14 @@ def _model(settings: Settings) -> Iterator[Finding]:
     thresholds = ", ".join(f"{value:g}" for value in policy.thresholds)
     found = f"{model.version}, {len(model.feature_names)} features, thresholds {thresholds}"
     yield Finding("model", Level.OK, found)
+
+
+def _escalation(settings: Settings) -> Finding:
+    reason = escalation_available(settings.escalation_dir)
+    if reason is None:
+        found = f"on: MiniLM in {settings.escalation_dir}, up to {settings.escalations_per_second:g} messages a second"
+        return Finding("escalation", Level.OK, found)
+    return Finding("escalation", Level.OK, f"off, messages in doubt are not read again: {reason}")
 
 
 def _kernels() -> Finding:
