@@ -77,16 +77,18 @@ class EscalationQueue:
 
     def offer(
         self, event_ids: Sequence[str], leaders: NDArray[np.uint64], folded: TextColumn, now_seconds: float
-    ) -> None:
+    ) -> list[bool]:
         """Ask for the vectors of n messages, given by their events, near-duplicate leaders (0 for none) and texts.
 
-        ``now_seconds`` is a clock that only rises. One whose leader has a vector, or soon will, costs nothing.
+        ``now_seconds`` is a clock that only rises. One whose leader has a vector, or soon will, costs nothing. Says
+        which were taken: of these `take` will tell.
         """
         with self._changed:
             self._earn(now_seconds)
-            for event_id, leader, text in zip(event_ids, leaders.tolist(), folded.strings(), strict=True):
-                self._take_in(event_id, leader, text)
+            asked = zip(event_ids, leaders.tolist(), folded.strings(), strict=True)
+            taken = [self._take_in(event_id, leader, text) for event_id, leader, text in asked]
             self._changed.notify()
+        return taken
 
     def take(self) -> Escalated:
         """Return what is ready, once. Raises what the encoder raised, if it failed."""
@@ -112,7 +114,7 @@ class EscalationQueue:
         self._tokens = min(self._rate * BURST_SECONDS, self._tokens + max(0.0, earned))
         self._at_seconds = max(self._at_seconds, now_seconds)
 
-    def _take_in(self, event_id: str, leader: int, text: str) -> None:
+    def _take_in(self, event_id: str, leader: int, text: str) -> bool:
         if leader and leader in self._known:
             vector = self._known[leader] = self._known.pop(leader)  # the one idle longest goes first
             self._ready.append((event_id, vector))
@@ -120,12 +122,14 @@ class EscalationQueue:
             self._waiting[leader].event_ids.append(event_id)
         elif self._tokens < 1 or len(self._queue) >= self._queued_max:
             self.passed_over += 1
+            return False
         else:
             self._tokens -= 1
             asked = _Text(leader, text, [event_id])
             self._queue.append(asked)
             if leader:
                 self._waiting[leader] = asked
+        return True
 
     def _work(self) -> None:
         while True:

@@ -116,6 +116,9 @@ class TextInput:
     number: int
     mark: Mark
     messages: Messages | None
+    event_ids: pl.Series | None = None
+    likeness: NDArray[np.int32] | None = None
+    """To known templates, in thousandths."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +128,8 @@ class TextAnswer:
     source: int
     number: int
     grouped: Grouped
+    likeness: NDArray[np.int32] | None = None
+    """To known templates, in thousandths, as far as escalation found it; None without."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +137,17 @@ class CampaignsTold:
     """Campaigns that changed."""
 
     campaigns: tuple[Campaign, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """Messages that escalation found to be rewordings: rows of the table ``escalations``."""
+
+    rows: pl.DataFrame
+
+
+TextSaid = TextAnswer | CampaignsTold | Recognised
+"""What comes out where all messages meet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from features.details import Tails
 from features.hashing import shard_of
 from features.intake import Reader, arrive, fill, fill_texts
+from features.messages import TEMPLATE
 from features.plan import Plan
 from features.sharing import Sharings
 from flows.batches import (
@@ -90,9 +91,15 @@ def lookups_in(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tuple[s
 
 def texts_in(incoming: Incoming) -> Iterable[tuple[str, TextInput]]:
     """Ask about a batch's texts; a tick goes there too."""
-    read = None if incoming.arrived is None else incoming.arrived.messages
-    if read is not None or incoming.arrived is None:
-        yield shard_key(0), TextInput(incoming.number, incoming.mark, read)
+    arrived = incoming.arrived
+    read = None if arrived is None else arrived.messages
+    if arrived is None or read is None:
+        if arrived is None:
+            yield shard_key(0), TextInput(incoming.number, incoming.mark, None)
+        return
+    event_ids = arrived.events["event_id"].gather(read.rows)
+    likeness = arrived.columns.measures[read.rows, TEMPLATE]
+    yield shard_key(0), TextInput(incoming.number, incoming.mark, read, event_ids, likeness)
 
 
 def answered(answer: Answer | TextAnswer) -> tuple[str, Answer | TextAnswer]:
@@ -162,7 +169,10 @@ class _Waiting:
             asked = self._incoming.asked
             self._counts[asked.order[asked.spans[answer.shard]]] = answer.counts
         elif self._incoming.arrived is not None and self._messages is not None:
-            fill_texts(self._incoming.arrived.columns, self._messages.rows, answer.grouped)
+            columns, rows = self._incoming.arrived.columns, self._messages.rows
+            fill_texts(columns, rows, answer.grouped)
+            if answer.likeness is not None:
+                columns.measures[rows, TEMPLATE] = np.maximum(columns.measures[rows, TEMPLATE], answer.likeness)
 
     def finish(self) -> Incoming:
         """Put the counts where the accounts find them."""

@@ -15,7 +15,7 @@ from detector.results import ShardResult
 from detector.shard_batch import ShardBatch
 from features.intake import Arrived
 from features.text.contacts import Contacts
-from flows.batches import CampaignsTold, SourceBatch
+from flows.batches import CampaignsTold, Recognised, SourceBatch
 
 _EVENT: Final = ("event_id", "account_id", "ts")
 DEAD_ROWS: Final = {
@@ -45,7 +45,7 @@ class ContactRows:
     found: tuple[tuple[str, Contacts], ...]
 
 
-LakeItem = ShardResult | ContactRows | CampaignsTold | tuple[DeadRow, ...]
+LakeItem = ShardResult | ContactRows | CampaignsTold | Recognised | tuple[DeadRow, ...]
 """What a lane is given; an empty tuple is a tick."""
 
 
@@ -74,6 +74,8 @@ def frames(items: Iterable[LakeItem], feature_names: Sequence[str]) -> Mapping[s
     told = [item.campaigns for item in items if isinstance(item, CampaignsTold)]
     if told:
         rows["campaigns"] = campaigns_frame(chain.from_iterable(told))
+    if recognised := [item.rows for item in items if isinstance(item, Recognised)]:
+        rows["escalations"] = pl.concat(recognised)
     if contacts:
         rows["contacts"] = pl.concat(contacts)
     # The models may change within an epoch, and a result is of one champion and its challengers.

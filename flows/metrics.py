@@ -113,6 +113,12 @@ FORGOTTEN = Counter(
     ["held"],
     registry=REGISTRY,
 )
+ESCALATED = Counter(
+    "gillnet_escalated_messages",
+    "Messages in doubt, by whether the larger encoder read them or the budget passed them over",
+    ["outcome"],
+    registry=REGISTRY,
+)
 LAKE_ROWS = Counter("gillnet_lake_rows", "Rows written to the lake, by table", ["table"], registry=REGISTRY)
 LAKE_FILES = Counter("gillnet_lake_files", "Files added to the lake, by table", ["table"], registry=REGISTRY)
 BUILD = Gauge(
@@ -152,6 +158,8 @@ for _cause in Cause:
     DEAD_LETTERS.labels(_cause)
 for _held in ("accounts", "entities"):
     FORGOTTEN.labels(_held)
+for _outcome in ("read", "passed_over"):
+    ESCALATED.labels(_outcome)
 for _verdict in Verdict:
     DECISIONS.labels(_verdict.label, "false")
     DECISIONS.labels(_verdict.label, "true")
@@ -255,6 +263,12 @@ def record_entities(worker: int, entities: int, state_bytes: int) -> None:
 def record_forgotten(held: str, count: int) -> None:
     """Count accounts or entities that were forgotten since there were too many of them."""
     FORGOTTEN.labels(held).inc(count)
+
+
+def record_escalation(read: int, passed_over: int) -> None:
+    """Count messages in doubt since this was last told; called at each snapshot of where messages meet."""
+    ESCALATED.labels("read").inc(read)
+    ESCALATED.labels("passed_over").inc(passed_over)
 
 
 def record_lake_file(table: str, rows: int) -> None:

@@ -17,6 +17,7 @@ from detector.campaign_files import AnalystFiles
 from detector.contract.decisions import Decision
 from detector.contract.events import EVENT_SCHEMA
 from detector.engine import AccountShard
+from detector.escalation import Escalation
 from detector.message_groups import MessageGroups
 from detector.results import OUTCOMES, ShardResult, by_language
 from detector.scoring import Judges
@@ -34,6 +35,10 @@ from flows.tally import Tally
 from flows.worker_table import WorkerTable
 
 _PLACED: Final = {"arrived_at": pl.Int64(), "partition": pl.Int32(), "offset": pl.Int64()}
+
+
+def _nobody() -> None:
+    """Read nothing again."""
 
 
 class ShardState(TypedDict):
@@ -69,6 +74,8 @@ class Judge:
     judges: Callable[[], Judges] | None = None
     """Says who judges, asked at every batch; without, the model of ``new_shard`` always does."""
     entity_limit: EntityLimit = NO_LIMIT
+    new_escalation: Callable[[], Escalation | None] = _nobody
+    """Makes who reads messages in doubt again."""
 
     @property
     def reads(self) -> bool:

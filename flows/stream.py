@@ -22,7 +22,18 @@ from numpy.typing import NDArray
 from detector.contract.campaigns import campaign_number
 from detector.shard_batch import gather
 from features.hashing import keys, shard_of
-from flows.batches import Answer, CampaignsTold, Incoming, ShardInput, ShardOutput, SourceBatch, TextAnswer, Tick
+from flows.batches import (
+    Answer,
+    CampaignsTold,
+    Incoming,
+    Recognised,
+    ShardInput,
+    ShardOutput,
+    SourceBatch,
+    TextAnswer,
+    TextSaid,
+    Tick,
+)
 from flows.entity_shards import EntityLogic
 from flows.intake import IntakeLogic, Reading, answered, lookups_in, take_in, texts_in
 from flows.lake_rows import LakeItem, contact_rows, dead_rows
@@ -98,9 +109,7 @@ def build(source: Source[SourceBatch | Tick], judge: Judge, routes: Routes, sink
     return flow
 
 
-def _ask(
-    taken: KeyedStream[Incoming], judge: Judge, grouped: KeyedStream[TextAnswer | CampaignsTold] | None
-) -> KeyedStream[Incoming]:
+def _ask(taken: KeyedStream[Incoming], judge: Judge, grouped: KeyedStream[TextSaid] | None) -> KeyedStream[Incoming]:
     """Let the entity shards count and messages be grouped, and batches wait for it on the worker that read them."""
     returned = _count_entities(taken, judge)
     if grouped is not None:
@@ -110,12 +119,14 @@ def _ask(
     return op.stateful_batch("intake", both, lambda _: IntakeLogic())
 
 
-def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[TextAnswer | CampaignsTold]:
+def _group_texts(taken: KeyedStream[Incoming], judge: Judge) -> KeyedStream[TextSaid]:
     """Find near duplicates and campaigns, in one place."""
-    groups = OfWorker(judge.groups_of_worker)
+    groups, escalation = OfWorker(judge.groups_of_worker), OfWorker(judge.new_escalation)
     texts = op.flat_map("texts", taken, lambda keyed: texts_in(keyed[1]))
     return op.stateful_batch(
-        "text_groups", texts, lambda state: TextLogic(groups.get(), judge.decided, judge.analysts, state)
+        "text_groups",
+        texts,
+        lambda state: TextLogic(groups.get(), judge.decided, judge.analysts, state, escalation.get()),
     )
 
 
@@ -137,13 +148,13 @@ def split_by_worker(incoming: Incoming, homes: NDArray[np.int64]) -> Iterator[tu
             yield shard_key(shard), ShardInput(shard, mark, parts.get(shard))
 
 
-def answers_in(said: TextAnswer | CampaignsTold) -> Iterator[tuple[str, Answer | TextAnswer]]:
+def answers_in(said: TextSaid) -> Iterator[tuple[str, Answer | TextAnswer]]:
     """Send an answer about texts to the intake that waits for it."""
     if isinstance(said, TextAnswer):
         yield answered(said)
 
 
-def campaigns_told(said: TextAnswer | CampaignsTold, routes: Routes) -> Iterator[Keyed]:
+def campaigns_told(said: TextSaid, routes: Routes) -> Iterator[Keyed]:
     """Send campaigns to their partitions; one's are always in one, in order."""
     if isinstance(said, CampaignsTold):
         for campaign in said.campaigns:
@@ -151,9 +162,9 @@ def campaigns_told(said: TextAnswer | CampaignsTold, routes: Routes) -> Iterator
             yield part_key(part), (campaign_record(campaign),)
 
 
-def lake_items_of_campaigns(said: TextAnswer | CampaignsTold) -> Iterator[tuple[str, LakeItem]]:
-    """Send campaigns to the first lane."""
-    if isinstance(said, CampaignsTold):
+def lake_items_of_campaigns(said: TextSaid) -> Iterator[tuple[str, LakeItem]]:
+    """Send campaigns, and messages that were recognised, to the first lane."""
+    if isinstance(said, CampaignsTold | Recognised):
         yield part_key(0), said
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Final, TypedDict
 
 import numpy as np
@@ -19,9 +20,12 @@ from detector.campaign_files import AnalystFiles
 from detector.contract.decisions import Decision, Verdict
 from detector.contract.errors import UsageError
 from detector.contract.times import DAY_MS
+from detector.escalation import Escalation
 from detector.message_groups import MessageGroups
 from features.hashing import keys
-from flows.batches import CampaignsTold, Mark, TextAnswer, TextInput
+from features.messages import Messages
+from flows import metrics
+from flows.batches import CampaignsTold, Mark, Recognised, TextAnswer, TextInput, TextSaid
 from flows.checkpoints import Place, Segments
 from flows.worker_table import WorkerTable
 
@@ -37,11 +41,11 @@ class TextState(TypedDict):
     place: Place
 
 
-class TextLogic(StatefulBatchLogic[TextInput, TextAnswer | CampaignsTold, TextState]):
+class TextLogic(StatefulBatchLogic[TextInput, TextSaid, TextState]):
     """Messages in, what they are part of out, in the order they came; and as time passes, the campaigns that changed.
 
     ``decided`` gives the decisions published since it was last asked: campaigns keep their members' verdicts.
-    ``analysts`` are the files in which people say what campaigns are.
+    ``analysts`` are the files in which people say what campaigns are; ``escalation`` reads again what is in doubt.
     """
 
     def __init__(
@@ -50,34 +54,45 @@ class TextLogic(StatefulBatchLogic[TextInput, TextAnswer | CampaignsTold, TextSt
         decided: Callable[[], Sequence[Decision]],
         analysts: AnalystFiles | None,
         state: TextState | None,
+        escalation: Escalation | None = None,
     ) -> None:
-        self._worker, self._decided, self._analysts = worker, decided, analysts
+        self._worker, self._decided, self._analysts, self._escalation = worker, decided, analysts, escalation
         self._segments: Segments = (
             worker.restore(0, state["place"], state["watermark_ms"]) if state else worker.begin(0)
         )
         if analysts is not None:
             self._hear(analysts)
 
-    def on_batch(self, values: list[TextInput]) -> tuple[list[TextAnswer | CampaignsTold], bool]:
+    def on_batch(self, values: list[TextInput]) -> tuple[list[TextSaid], bool]:
         """Answer all that is asked."""
-        said: list[TextAnswer | CampaignsTold] = []
+        said: list[TextSaid] = []
         for value in values:
             self._sweep(value.mark)
             if value.messages is None:
                 said += self._tell()
             else:
-                grouped = self._worker.table.process(value.messages)
-                said.append(TextAnswer(value.mark.source, value.number, grouped))
+                said += self._answer(value, value.messages)
         return said, StatefulBatchLogic.RETAIN
 
-    def on_eof(self) -> tuple[list[TextAnswer | CampaignsTold], bool]:
+    def on_eof(self) -> tuple[list[TextSaid], bool]:
         """Tell what there is to tell at the end."""
         return [*self._tell()], StatefulBatchLogic.RETAIN
 
     def snapshot(self) -> TextState:
         """Write what changed."""
         self._worker.write()
+        if self._escalation is not None:
+            metrics.record_escalation(*self._escalation.counted())
         return {"watermark_ms": self._worker.watermark.value_ms, "place": self._segments.ended()}
+
+    def _answer(self, value: TextInput, messages: Messages) -> list[TextSaid]:
+        grouped = self._worker.table.process(messages)
+        answer = TextAnswer(value.mark.source, value.number, grouped)
+        if self._escalation is None or value.event_ids is None or value.likeness is None:
+            return [answer]
+        found = self._escalation.process(value.event_ids, messages, value.likeness, grouped, time.monotonic())
+        answer = replace(answer, likeness=found.likeness)
+        return [answer] if found.recognised.is_empty() else [answer, Recognised(found.recognised)]
 
     def _tell(self) -> list[CampaignsTold]:
         campaigns, decisions = self._worker.table.campaigns, self._decided()

@@ -20,6 +20,7 @@ from detector.campaign_files import AnalystFiles
 from detector.contract.errors import GillnetError, UsageError
 from detector.contract.times import DAY_MS
 from detector.engine import AccountShard
+from detector.escalation import Escalation
 from detector.files import limits_from
 from detector.message_groups import MessageGroups
 from detector.message_reader import MessageReader
@@ -111,6 +112,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         AnalystFiles(settings),
         serving.judges,
         EntityLimit(settings.entities_max, DAY_MS + lateness_ms),
+        lambda: Escalation.load(settings),
     )  # fmt: skip
 
 

@@ -116,6 +116,10 @@ class TemplateBank:
         nearer = (found.leaders != 0) & (found.similarities >= cosines)
         return np.where(nearer, found.similarities, cosines), np.where(nearer, self._template_of[places], which)
 
+    def nearest(self, vectors: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.int32]]:
+        """Return the cosine of each of n vectors with the nearest template's, and which that is; 0 and -1 for none."""
+        return self._nearest.find(vectors)
+
     def add(self, examples: Iterable[str], campaign_id: str, label: str = "bot") -> int:
         """Take in a campaign's texts as they were sent; return how many were not known yet.
 

@@ -25,6 +25,7 @@ from detector.settings import Settings, config_file, unknown_variables
 from features.catalogue import DEFAULT
 from flows.clients import connect, lost_offsets, topics_of
 from flows.state import open_deployment
+from models.encoder.escalation import escalation_available
 from models.registry import load_version, read_registry
 
 GIB: Final = 1 << 30
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[Finding]:
     """Run every check, the quick ones first."""
     yield from _settings(settings)
     yield from _model(settings)
+    yield _escalation(settings)
     yield _kernels()
     yield from _folders(settings)
     yield from _lake(settings)
@@ -101,6 +103,14 @@ def _challengers(settings: Settings) -> Iterator[Finding]:
             yield Finding("model", Level.WARN, f"challenger left out: {error}", advice)
         else:
             yield Finding("model", Level.OK, f"{version} in shadow")
+
+
+def _escalation(settings: Settings) -> Finding:
+    reason = escalation_available(settings.escalation_dir)
+    if reason is None:
+        found = f"on: MiniLM in {settings.escalation_dir}, up to {settings.escalations_per_second:g} messages a second"
+        return Finding("escalation", Level.OK, found)
+    return Finding("escalation", Level.OK, f"off, messages in doubt are not read again: {reason}")
 
 
 def _kernels() -> Finding:

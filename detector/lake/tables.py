@@ -112,6 +112,10 @@ TABLES: Final[dict[str, Table]] = {
         pl.Schema({**_EVENT_KEY, "kind": pl.String(), "value": pl.String(), "field": pl.String()}),
         time="ts",
     ),
+    "escalations": Table(
+        pl.Schema({**_EVENT_KEY, "similarity": pl.Float64(), "template_id": pl.String(), "campaign_id": pl.String()}),
+        time="ts",
+    ),
     "vectors": Table(pl.Schema(_EVENT_KEY), time="ts", open=True),
     "labels": Table(
         pl.Schema(

@@ -1,24 +1,29 @@
 """The step where all messages meet, without Bytewax around it."""
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import polars as pl
 import pytest
 
 from detector.campaign_files import AnalystFiles, allowed_file
 from detector.campaigns import Allowed, add_allowed
 from detector.contract.events import EVENT_SCHEMA
+from detector.escalation import Escalation
 from detector.message_groups import MessageGroups
 from detector.message_reader import shipped_reader
 from detector.settings import Settings
 from features.catalogue import DEFAULT
 from features.intake import arrive
 from features.specialise import specialise
-from flows.batches import CampaignsTold, Mark, TextAnswer, TextInput
+from flows.batches import CampaignsTold, Mark, Recognised, TextAnswer, TextInput
 from flows.checkpoints import Checkpoints
 from flows.text_groups import TextLogic
 from flows.worker_table import WorkerTable
+from models.bank import TemplateBank
+from models.encoder import StaticEncoder
 
 START_MS = 1_767_571_200_000
 DAY_MS = 86_400_000
@@ -32,8 +37,9 @@ def said(*senders: str, at_ms: int = START_MS) -> TextInput:
         {"event_id": f"{sender}-{at_ms}", "type": "message", "account_id": sender, "ts": at_ms + i, "text": PITCH}
         for i, sender in enumerate(senders)
     ]
-    read = arrive(pl.DataFrame(rows, schema=EVENT_SCHEMA), specialise(DEFAULT).plan, shipped_reader()).messages
-    return TextInput(7, MARK, read)
+    events = pl.DataFrame(rows, schema=EVENT_SCHEMA)
+    read = arrive(events, specialise(DEFAULT).plan, shipped_reader()).messages
+    return TextInput(7, MARK, read, events["event_id"], np.full(len(rows), 700, np.int32))
 
 
 @pytest.fixture
@@ -46,9 +52,9 @@ def step(tmp_path: Path):
         decided.clear()
         return taken
 
-    def make(state=None) -> TextLogic:
+    def make(state=None, escalation=None) -> TextLogic:
         table = WorkerTable(MessageGroups(100), 1, 1, Checkpoints(tmp_path, "texts"))
-        return TextLogic(table, take, AnalystFiles(analysts), state)
+        return TextLogic(table, take, AnalystFiles(analysts), state, escalation)
 
     return SimpleNamespace(make=make, decided=decided, allowed=allowed_file(analysts))
 
@@ -66,6 +72,26 @@ def test_a_question_is_answered_and_a_campaign_told_when_time_passes(step):
     (campaign,) = campaigns(logic)
     assert campaign.members == answer.grouped.members[-1] == 5
     assert campaigns(logic) == []
+
+
+def test_what_escalation_finds_goes_with_the_answer_and_into_the_lake(step, tmp_path):
+    bank, encoder = TemplateBank(StaticEncoder.load()), StaticEncoder.load()
+    bank.add([PITCH], "camp_000000000000000a")
+    bank.save(tmp_path / "templates.safetensors")
+    escalation = Escalation(encoder, tmp_path / "templates.safetensors", 100)
+    logic, told, number = step.make(escalation=escalation), [], 0
+    try:
+        while not any(isinstance(each, Recognised) for each in told):
+            told += logic.on_batch([said("a", at_ms=START_MS + number)])[0]
+            number += 1
+            assert number < 2_000
+            time.sleep(0.005)
+    finally:
+        escalation.close()
+    answer, recognised = told[-2:]
+    assert answer.likeness[0] > 900
+    assert set(recognised.rows["account_id"]) == {"a"}
+    assert set(recognised.rows["campaign_id"]) == {"camp_000000000000000a"}
 
 
 def test_the_end_of_the_stream_tells_what_is_still_to_tell(step):
