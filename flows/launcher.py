@@ -30,6 +30,7 @@ from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
 from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
 from flows.recovery import forget_unfinished
+from flows.room import no_room_said
 from flows.state import Deployment, locked, open_deployment, read_totals, recovery_dir, write_totals
 from flows.tally import COUNTED
 from flows.workers import Cluster, Worker
@@ -109,6 +110,7 @@ class Launcher:
         """Run; what was counted since the last clean end."""
         with ExitStack() as stack:
             stack.enter_context(self._signals())
+            stack.enter_context(no_room_said(self._settings))
             lock = stack.enter_context(locked(self._settings.state_dir))
             topics = ensure_topics(self._settings)
             deployment = open_deployment(self._settings, topics)

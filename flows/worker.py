@@ -45,6 +45,7 @@ from flows.records import (
     decision_record_id,
     score_record_id,
 )
+from flows.room import NoRoomError, no_room_said
 from flows.serving import Serving
 from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
@@ -52,7 +53,7 @@ from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
 
-_HOPELESS: Final = {UsageError: WRONG_USAGE, StreamError: CANNOT_CONTINUE}
+_HOPELESS: Final = {UsageError: WRONG_USAGE, StreamError: CANNOT_CONTINUE, NoRoomError: CANNOT_CONTINUE}
 """Errors that another start would only repeat, and the exit code that says so."""
 _log = logging.getLogger("flows.worker")
 
@@ -182,7 +183,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is for the launcher
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held back until we could listen
     try:
-        totals = (fill if plan.backfill else run)(plan, draining)
+        with no_room_said(Settings.model_validate_json(plan.settings)):
+            totals = (fill if plan.backfill else run)(plan, draining)
     except BaseException as error:  # noqa: BLE001 - the process ends here, whatever it was, and says why
         known = _known_cause(error)
         _log.critical(f"{FAILED}: %s", known or f"{type(error).__name__}: {error}", exc_info=None if known else error)

@@ -48,6 +48,8 @@ class Stream:
     sent: list[tuple[bytes, bytes]] = field(default_factory=list)
     started: list[subprocess.Popen[str]] = field(default_factory=list)
     banner: str = ""
+    within: tuple[str, ...] = ()
+    """A command that runs others, to start `gillnet run` with."""
     _watcher: Consumer | None = None
 
     def feed(self, count: int, rate: float | None = None) -> None:
@@ -86,7 +88,7 @@ class Stream:
     def spawn(self, *flags: str) -> subprocess.Popen[str]:
         """Start ``gillnet run``, and return at once."""
         process = subprocess.Popen(
-            [Path(sys.executable).with_name("gillnet"), "run", "--json", *flags],
+            [*self.within, Path(sys.executable).with_name("gillnet"), "run", "--json", *flags],
             env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         self.started.append(process)
