@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -16,11 +17,16 @@ from detector.campaign_labels import campaign_in, campaigns_in, label_campaign
 from detector.cli.console import OUT, print_json
 from detector.cli.epilogs import as_written
 from detector.contract.campaigns import Status
+from detector.contract.errors import UsageError
+from detector.paraphrases import FALSE_DISCOVERIES
 from detector.printable import printable
+from detector.rewordings import confirm as put_in_bank
+from detector.rewordings import rewordings_in
 from detector.settings import load_settings
 from detector.sql import Lake
 
 if TYPE_CHECKING:
+    from detector.rewordings import Rewordings
     from detector.settings import Settings
 
 LIST_EXAMPLE: Final = """
@@ -36,6 +42,12 @@ LABEL_EXAMPLE: Final = """
 Examples:
   gillnet campaigns label camp_00c0ffee00c0ffee bot
   gillnet campaigns label camp_00c0ffee00c0ffee benign
+"""
+REWORDED_EXAMPLE: Final = """
+Examples:
+  gillnet campaigns reworded
+  gillnet campaigns reworded --days 7 --false 0.2 --json
+  gillnet campaigns reworded --confirm rewd_00c0ffee00c0ffee
 """
 TEMPLATE_CHARACTERS: Final = 60
 TEXT_CHARACTERS: Final = 256
@@ -127,6 +139,59 @@ def label(
         return
     kept = "known templates" if label is Label.BOT else "allowed texts"
     OUT.print(f"{campaign} is {label} now: {count} of its texts are new among the {kept}", markup=False)
+
+
+@app.command(epilog=as_written(REWORDED_EXAMPLE))
+def reworded(
+    days: Annotated[int, typer.Option(min=1, help="How far back to look, from the newest event.")] = 30,
+    false: Annotated[
+        float, typer.Option("--false", min=0.001, max=0.5, help="The share of what is found that may be false.")
+    ] = FALSE_DISCOVERIES,
+    confirm: Annotated[
+        str | None, typer.Option(metavar="REWORDING", help="Put the texts of this one into the bank.")
+    ] = None,
+    lake_dir: LakeDir = None,
+    json: Json = False,
+) -> None:
+    """Look for what suspicious accounts say in other words.
+
+    Looks at messages in no campaign, of accounts with a verdict or a text of a harmful category, and compares them
+    with as many of other accounts, so that at most a stated share of what is found is false (an estimate). With a
+    larger encoder built (the setting escalation_dir) it finds more, and takes longer.
+    """
+    lake, settings = _opened(lake_dir)
+    with OUT.status("reading messages and comparing them with each other") if not json else nullcontext():
+        found = rewordings_in(lake, settings, days, false)
+    if confirm is not None:
+        _confirm(found, confirm, settings, json=json)
+    elif json:
+        _print_json(found)
+    else:
+        _show_rewordings(found)
+
+
+def _confirm(found: Rewordings, wanted: str, settings: Settings, *, json: bool) -> None:
+    chosen = next((each for each in found.rewordings if each.rewording_id == wanted), None)
+    if chosen is None:
+        known = ", ".join(each.rewording_id for each in found.rewordings) or "none"
+        raise UsageError(f"expected a rewording that is found by the same --days and --false, got {wanted!r}; {known}")
+    count = put_in_bank(chosen, settings)
+    if json:
+        print_json({"rewording_id": wanted, "texts": count})
+    else:
+        OUT.print(f"{count} of its texts are new among the known templates", markup=False)
+
+
+def _show_rewordings(found: Rewordings) -> None:
+    among = f"among {found.suspicious_messages} suspicious messages and {found.benign_messages} others"
+    if not found.rewordings:
+        OUT.print(f"nothing is said in other words {among}", markup=False)
+        return
+    _say(f"{len(found.rewordings)} found {among}; about {found.false_discovery_rate:.0%} of it may be false")
+    for each in found.rewordings:
+        _say(f"{each.rewording_id}: {len(each.account_ids)} accounts", style="bold")
+        for text in each.texts[:VALUES_SHOWN]:
+            _say(f"  {printable(text, TEXT_CHARACTERS)}")
 
 
 def _cells(campaign: dict[str, Any]) -> tuple[str, ...]:
