@@ -39,12 +39,6 @@ def disguise(account: Account, names: tuple[str, ...], care: float, draws: Draws
             evasion.apply(account, care, draws, now_ms)
 
 
-def some_evasions(draws: Draws) -> tuple[tuple[str, ...], float]:
-    """Draw evasions and a care for one bot; none that lets it live as a person first: no label says when that ends."""
-    names = tuple(evasion.name for evasion in EVASIONS if evasion.apply not in _AS_PERSON and draws.chance(0.5))
-    return names, draws.uniform()
-
-
 def named_evasions(listed: str) -> tuple[str, ...]:
     """Read evasions named with commas between them, or ``all``; UsageError for an unknown one."""
     names = names_in(listed)
@@ -141,7 +135,6 @@ def _hide(account: Account, guise: Guise, now_ms: int, until_ms: int) -> None:
     account.wear(guise)
 
 
-_AS_PERSON: Final = (_age, _take_over)
 EVASIONS: Final = (
     Evasion("jitter", "spreads its gaps and answers as unevenly as people's", _jitter),
     Evasion("slow_drip", "acts in fewer and shorter sessions, with longer gaps", _slow_drip),

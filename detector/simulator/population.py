@@ -11,7 +11,7 @@ from detector.simulator import campaigns, people
 from detector.simulator.accounts import Account
 from detector.simulator.campaigns import Campaign
 from detector.simulator.draws import Draws
-from detector.simulator.evasions import disguise, some_evasions
+from detector.simulator.evasions import disguise
 from detector.simulator.scenario import Scenario
 
 AUTHORS_HELD: Final = 400
@@ -53,15 +53,9 @@ class Population:
             shared = self._campaign(family)
             careful = self.draws.chance(self.scenario.careful)
             account = campaigns.bot(self.draws, shared, account_id, now_ms, careful)
-            disguise(account, *self._evasions(), self.draws, now_ms)
+            disguise(account, self.scenario.evasions, self.scenario.care, self.draws, now_ms)
             return account
         return people.person(self.draws, account_id, family, now_ms)
-
-    def _evasions(self) -> tuple[tuple[str, ...], float]:
-        scenario = self.scenario
-        if scenario.evading and self.draws.chance(scenario.evading):
-            return some_evasions(self.draws)
-        return scenario.evasions, scenario.care
 
     def join(self, account: Account) -> None:
         """Let others meet an account."""

@@ -16,10 +16,7 @@ from detector.simulator.evasions import check_evasions
 HUMAN_FAMILIES = ("normal", "heavy_user", "night_shift", "copy_paster")
 BOT_FAMILIES = ("link_spammer", "romance_script", "crypto_pitch", "swipe_farm", "like_farm")
 
-_SHARES = (
-    "bots", "careful", "newcomers", "new_bots", "late", "offline", "duplicates", "malformed", "care",
-    "evading",
-)  # fmt: skip
+_SHARES = ("bots", "careful", "newcomers", "new_bots", "late", "offline", "duplicates", "malformed", "care")
 _LEAST = {
     "accounts": 10, "events": 1, "campaign_accounts": 1, "hours": 0, "late_seconds": 0, "offline_minutes": 0,
 }  # fmt: skip
@@ -54,7 +51,6 @@ class Scenario:
     malformed: float = 0.0
     evasions: tuple[str, ...] = ()
     care: float = 1.0
-    evading: float = 0.0
 
     def __post_init__(self) -> None:
         for name in _SHARES:

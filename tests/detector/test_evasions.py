@@ -67,15 +67,10 @@ def naive() -> Bots:
 
 
 @pytest.mark.parametrize(
-    ("name", "evading", "digest"),
-    [("demo", 0.0, "90d5d02235f11ecb"), ("load", 0.0, "34110226de30cad5"), ("train", 0.3, "5ca214eb190ae7f5")],
+    ("name", "digest"), [("demo", "90d5d02235f11ecb"), ("load", "34110226de30cad5"), ("train", "5ca214eb190ae7f5")]
 )
-def test_scenarios_without_evasions_are_the_bytes_they_were_before_there_were_any(
-    name: str, evading: float, digest: str
-) -> None:
-    scenario = load_scenario(name)
-    assert scenario.evading == evading
-    simulation, found = Simulation(replace(scenario, evading=0.0), 7, 5_000), hashlib.sha256()
+def test_scenarios_without_evasions_are_the_bytes_they_were_before_there_were_any(name: str, digest: str) -> None:
+    simulation, found = Simulation(load_scenario(name), 7, 5_000), hashlib.sha256()
     for line in simulation:
         found.update(line.value + b"\n")
     labels = [(x.account_id, x.label, x.family, x.labelled_at_ms, x.source, x.campaign) for x in simulation.labels]
@@ -200,10 +195,3 @@ def test_the_command_simulates_as_asked(tmp_path) -> None:
         cli.main(["simulate", *args, "--output", str(tmp_path / "e.jsonl")])
     scenario = replace(load_scenario("demo"), evasions=("jitter", "rotate"), care=0.5)
     assert (tmp_path / "e.jsonl").read_bytes().splitlines() == [line.value for line in simulate(scenario, 3, 500)]
-
-
-def test_evading_bots_draw_evasions_of_their_own_and_none_lives_as_a_person_first() -> None:
-    mixed = Simulation(replace(PLATFORM, evading=1.0), 3, 3_000)
-    list(mixed)
-    assert list(simulate(replace(PLATFORM, evading=1.0), 3, 3_000)) != list(simulate(PLATFORM, 3, 3_000))
-    assert not any(label.bot_from_ms for label in mixed.labels)
