@@ -205,7 +205,7 @@ def _outcome(seen: _Seen, evasion: str, family: str, first: NDArray[np.int64], e
     bots = (
         seen.events.filter(pl.col("bot"), pl.col("family") == family, pl.col("ts") >= pl.col("bot_from_ms"))
         .with_columns(flagged_ms=pl.lit(pl.Series(flagged_ms)).gather(pl.col("account")))
-        .group_by("account")
+        .group_by("account", maintain_order=True)  # a sum of floats depends on it
         .agg(
             events=pl.len(),
             days=(pl.col("ts").max() - pl.col("ts").min()).clip(_HOUR_MS) / DAY_MS,

@@ -108,6 +108,7 @@ def test_the_same_data_and_seed_give_the_same_bytes(trained: Path, tmp_path: Pat
     files = sorted(path.relative_to(trained) for path in trained.rglob("*") if path.is_file())
     assert [str(file) for file in files] == [
         "card.md", "model.json", "model.txt", "plots/precision_recall.png", "plots/reliability.png", "plots/scores.png",
+        "reference.json",
     ]  # fmt: skip
     for file in files:
         assert (trained / file).read_bytes() == (tmp_path / file).read_bytes()
