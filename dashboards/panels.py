@@ -249,7 +249,7 @@ MODEL: Final = (
     Panel(
         "Messages read again",
         "suffix: /min",
-        "Messages in doubt: read by the larger encoder, or passed over because its budget was spent. Much passed over for "
+        "Messages in doubt: read by the larger encoder, or passed over as its budget was spent. Much passed over for "
         "long: raise escalations_per_second if there is CPU to spare. Zero where the extra is not installed.",
         {"{{outcome}}": f"60 * sum by (outcome) (rate(gillnet_escalated_messages_total{RATE}))"},
     ),
