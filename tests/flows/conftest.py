@@ -35,16 +35,24 @@ def _load(name: str) -> ModuleType:
     return module
 
 
-@pytest.fixture(scope="session", params=_brokers())
-def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """Run a broker that can be made to go away."""
-    servers = _load("kafka_server")
-    if request.param == "embedded":
-        with EmbeddedBroker() as embedded:
-            yield servers.StoppedBroker(embedded)
-        return
-    with servers.kafka_server(Path(os.environ["KAFKA_HOME"]), tmp_path_factory.mktemp("kafka")) as kafka:
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[Any]:
+    """Run the embedded broker."""
+    with EmbeddedBroker() as embedded:
+        yield _load("kafka_server").StoppedBroker(embedded)
+
+
+@pytest.fixture(scope="session")
+def kafka_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Run Apache Kafka."""
+    with _load("kafka_server").kafka_server(Path(os.environ["KAFKA_HOME"]), tmp_path_factory.mktemp("kafka")) as kafka:
         yield kafka
+
+
+@pytest.fixture(scope="session", params=_brokers())
+def server(request: pytest.FixtureRequest) -> Any:
+    """Give a broker that can be made to go away; each is started once, however often tests change between them."""
+    return request.getfixturevalue(f"{request.param}_server")
 
 
 @pytest.fixture(scope="session")
