@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pytest
@@ -17,6 +17,24 @@ from features.catalogue import DEFAULT
 from flows.broker import EmbeddedBroker
 from models import folder
 from models.calibration import Platt
+
+BOTH: Final = {
+    "test_broker_away", "test_chaos", "test_clients", "test_dead_letters", "test_durability", "test_kafka_sink",
+    "test_kill", "test_producer", "test_recovery", "test_run",
+}  # fmt: skip
+"""What depends on the broker's own ways; the rest runs on the embedded one, or Apache Kafka would take CI too long."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave Apache Kafka to the tests it may change, unless KAFKA_ALL is set."""
+    if os.environ.get("KAFKA_ALL"):
+        return
+    kept, left = [], []
+    for item in items:
+        of_kafka = getattr(item, "callspec", None) and item.callspec.params.get("server") == "kafka"
+        (left if of_kafka and item.path.stem not in BOTH else kept).append(item)
+    config.hook.pytest_deselected(items=left)
+    items[:] = kept
 
 
 def _brokers() -> list[str]:
