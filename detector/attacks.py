@@ -15,7 +15,7 @@ import polars as pl
 
 from detector.contract.decode import DecodeLimits, decode
 from detector.contract.errors import UsageError
-from detector.contract.times import DAY_MS
+from detector.contract.times import DAY_MS, HOUR_MS
 from detector.histories import Recipe, score_history
 from detector.simulator import Simulation, load_scenario
 from detector.simulator.evasions import ALL, NAMES, check_evasions, names_in
@@ -43,7 +43,6 @@ AFTER: Final[dict[str, tuple[str, ...]]] = {
 """The events a family is run for; for the others it is what they write."""
 _WRITTEN: Final = ("message", "post", "reply", "share")
 _CHUNK: Final = 10_000
-_HOUR_MS: Final = DAY_MS // 24
 _LIMITS: Final = DecodeLimits(event_bytes_max=1 << 18, ts_min_ms=0, future_ms_max=0)
 
 
@@ -208,7 +207,7 @@ def _outcome(seen: _Seen, evasion: str, family: str, first: NDArray[np.int64], e
         .group_by("account", maintain_order=True)  # a sum of floats depends on it
         .agg(
             events=pl.len(),
-            days=(pl.col("ts").max() - pl.col("ts").min()).clip(_HOUR_MS) / DAY_MS,
+            days=(pl.col("ts").max() - pl.col("ts").min()).clip(HOUR_MS) / DAY_MS,
             caught=pl.col("flagged_ms").first() < np.iinfo(np.int64).max,
             events_before=before.sum(),
             sent=run_for.sum(),

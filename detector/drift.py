@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from detector.contract.times import HOUR_MS
 from models.drift import ROWS_MIN, reference_of
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from detector.histories import Judge
     from models.drift import Reference
 
-HOUR_MS: Final = 3_600_000
 _SAMPLED: Final = np.uint64(31)  # one event in 32: an hour of 100 events a second still gives 11,000 rows
 _REFERENCE_ROWS_MAX: Final = 50_000
 _CHUNK: Final = 512  # rows to count at once; a few at a time would cost a pass over all columns each

@@ -12,7 +12,8 @@ from typing import Final
 
 import polars as pl
 
-DAY_MS: Final = 86_400_000
+HOUR_MS: Final = 3_600_000
+DAY_MS: Final = 24 * HOUR_MS
 YEAR_0000_MS: Final = -62_167_219_200_000
 YEAR_9999_END_MS: Final = 253_402_300_799_999
 """The first and the last millisecond that RFC 3339, with its four digits for the year, can name."""

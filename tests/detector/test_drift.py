@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from detector.contract.errors import UsageError
-from detector.drift import HOUR_MS, DriftWatch
+from detector.contract.times import HOUR_MS
+from detector.drift import DriftWatch
 from models import folder
 from models.calibration import Platt
 from models.drift import MUCH, SCORE, reference_of

@@ -1,8 +1,6 @@
 """Mutated events through decoder and engine: the small version of ``benchmarks/fuzz.py``."""
 
-import importlib.util
-import sys
-from pathlib import Path
+from collections.abc import Callable
 from types import ModuleType
 
 import pytest
@@ -11,16 +9,8 @@ COUNT = 20_000
 
 
 @pytest.fixture(scope="module")
-def fuzzer() -> ModuleType:
-    """Load the program, which is in no package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "fuzz.py"
-    spec = importlib.util.spec_from_file_location("fuzz", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["fuzz"] = module
-    spec.loader.exec_module(module)
-    return module
+def fuzzer(program: Callable[[str], ModuleType]) -> ModuleType:
+    return program("fuzz")
 
 
 def test_mutated_events_crash_nothing_and_all_are_accounted_for(fuzzer: ModuleType):

@@ -1,8 +1,7 @@
 """What is left out is left out whole: the parts of ``benchmarks/transfer.py``."""
 
-import importlib.util
 import json
-import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
@@ -16,16 +15,8 @@ from features.catalogue import DEFAULT
 
 
 @pytest.fixture(scope="module")
-def transfer() -> ModuleType:
-    """Load the program, which is in no package."""
-    path = Path(__file__).parents[2] / "benchmarks" / "transfer.py"
-    spec = importlib.util.spec_from_file_location("transfer", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["transfer"] = module
-    spec.loader.exec_module(module)
-    return module
+def transfer(program: Callable[[str], ModuleType]) -> ModuleType:
+    return program("transfer")
 
 
 def labels(*rows: tuple[str, int, str | None, str | None]) -> pl.DataFrame:
