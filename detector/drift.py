@@ -33,24 +33,22 @@ class DriftWatch:
         self._begin()
         self._told: dict[str, float] | None = None
 
-    def observe(
-        self,
-        events: NDArray[np.uint64],
-        ts: NDArray[np.int64],
-        vectors: NDArray[np.float64],
-        scores: NDArray[np.float64],
-    ) -> None:
-        """Take in a batch of n events: their keys, times in ms, vectors (n, F) and scores."""
+    @staticmethod
+    def sampled(events: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """Say which of some events, of which the keys are given, are to be observed."""
+        return np.flatnonzero((events >> np.uint64(20) & _SAMPLED) == 0)
+
+    def observe(self, ts: NDArray[np.int64], vectors: NDArray[np.float64], scores: NDArray[np.float64]) -> None:
+        """Take in the times in ms of events, and vectors, shape (n, F), and scores, shape (n,), of those sampled."""
         if not len(ts):
             return
         hour = int(ts.max()) // HOUR_MS
         if hour > self._hour:
             self._end()
             self._hour = hour
-        picked = np.flatnonzero((events >> np.uint64(20) & _SAMPLED) == 0)
-        if len(picked):
-            self._held.append(np.column_stack([vectors[picked], scores[picked]]))
-            self._rows += len(picked)
+        if len(scores):
+            self._held.append(np.column_stack([vectors, scores]))
+            self._rows += len(scores)
             if sum(map(len, self._held)) >= _CHUNK:
                 self._count()
 

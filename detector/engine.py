@@ -18,7 +18,7 @@ from detector.contract.times import rfc3339
 from detector.drift import DriftWatch
 from detector.policy import Policy, expire, forget, grow, judge, new_standings
 from detector.reasons import EXPIRED, reasons_for
-from detector.results import ShardResult
+from detector.results import Judged, ShardResult, joined
 from detector.scoring import Judges, Scoring
 from features.arrays import PROCESSED
 from features.hashing import keys
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from detector.policy import Changes
     from detector.scoring import Scorer
     from detector.shard_batch import ShardBatch
+    from features.state import Computed
     from features.views import Catalogue
 
 _SWEEP_STEPS: Final = 256
@@ -92,33 +93,49 @@ class AccountShard:
         expired = self.expire(watermark_ms, now_ms)
         self._sweep(watermark_ms)
         self._make_room(batch, now_ms)
-        computed = self._features.process(batch.columns, batch.roles)
+        rows = batch.sent()
+        parts = [
+            self._judge(batch, rows, places, computed, now_ms)
+            for places, computed in self._features.parts(batch.columns, batch.roles)
+        ]
+        return joined(batch, self._judges.champion.version, expired, parts)
+
+    def _judge(
+        self,
+        batch: ShardBatch,
+        rows: NDArray[np.int64],
+        places: NDArray[np.int64],
+        computed: Computed,
+        now_ms: int | None,
+    ) -> Judged:
+        """Judge some of the batch's events sent, which lie in ``rows`` of its columns."""
         self._standings = grow(self._standings, self._features.top)
+        champion, policy = self._judges.champion, self._judges.policy
         kept = np.flatnonzero(computed.outcomes == PROCESSED)
-        vectors, slots = _at(computed.vectors, kept), computed.slots[kept]
-        rows = batch.sent()[kept]
-        ts, event = batch.columns.ts[rows], batch.columns.event[rows]
-        judges = self._judges
-        scores = judges.champion.score(vectors)
+        processed, slots = places[kept], computed.slots[kept]
+        ts, event = batch.columns.ts[rows[processed]], batch.columns.event[rows[processed]]
+        # Leaving out the few that were not processed would copy megabytes: they are scored too.
+        scores = champion.score(computed.vectors)[kept]
+        after, changes = judge(policy, self._standings, slots, ts, scores, self._features.ttl_ms)
         if self._drift is not None:
-            self._drift.observe(event, ts, judges.champion.read(vectors), scores)
-        after, changes = judge(judges.policy, self._standings, slots, ts, scores, self._features.ttl_ms)
-        decisions = self._decide(batch.events, kept, vectors, scores, changes, slots, now_ms)
+            observed = self._drift.sampled(event)
+            seen = champion.read(computed.vectors[kept[observed]])
+            self._drift.observe(ts, seen, scores[observed])
         picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
         picked[changes.row] = True
         sampled = np.flatnonzero(picked)
-        return ShardResult(
-            batch=batch,
+        return Judged(
+            places=places,
             outcomes=computed.outcomes,
-            processed=kept,
-            processed_scores=scores,
+            processed=processed,
+            scores=scores,
             verdicts=after,
-            sampled=sampled,
-            sampled_vectors=vectors[sampled],
-            decisions=expired + decisions,
-            model_version=judges.champion.version,
-            measures=batch.columns.measures[rows],
-            shadow_scores={other.version: other.score(vectors) for other in judges.challengers},
+            sampled=processed[sampled],
+            vectors=computed.vectors[kept[sampled]],
+            decisions=self._decide(
+                batch.events, processed, computed.vectors[kept[changes.row]], scores, changes, slots, now_ms
+            ),
+            shadow_scores={other.version: other.score(computed.vectors)[kept] for other in self._judges.challengers},
         )
 
     def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
@@ -208,40 +225,43 @@ class AccountShard:
     def _decide(
         self,
         events: pl.DataFrame,
-        kept: NDArray[np.int64],
+        processed: NDArray[np.int64],
         vectors: NDArray[np.float64],
         scores: NDArray[np.float64],
         changes: Changes,
         slots: NDArray[np.int64],
         now_ms: int | None,
-    ) -> tuple[Decision, ...]:
+    ) -> list[tuple[int, Decision]]:
+        """Decide on each change, whose vectors are given; of the events processed, ``changes.row`` counts places."""
         if not len(changes.row):
-            return ()
+            return []
         champion = self._judges.champion
-        inputs = champion.read(vectors[changes.row])
+        inputs = champion.read(vectors)
         contributions = champion.model.explain(inputs)
         campaigns = self._features.campaigns(slots[changes.row])
         decisions = []
         for i, row in enumerate(changes.row.tolist()):
-            slot, previous, verdict = (
-                int(slots[row]),
-                Verdict(changes.previous[i]),
-                Verdict(changes.verdict[i]),
-            )
-            place = int(kept[row])
+            slot, place, previous = int(slots[row]), int(processed[row]), Verdict(changes.previous[i])
             event_id, account_id = events["event_id"][place], events["account_id"][place]
             at_ms, score = int(changes.at_ms[i]), float(scores[row])
             if changes.expired[i]:
-                decisions.append(self._expiry(slot, previous, at_ms, now_ms))
+                decisions.append((place, self._expiry(slot, previous, at_ms, now_ms)))
                 continue
             self._flagged[slot] = (account_id, score)
             reasons = reasons_for(champion.features, inputs[i], contributions[i])
-            decisions.append(
-                self._decision(
-                    account_id, previous, verdict, score, reasons, event_id, at_ms, now_ms, int(campaigns[i])
-                )
+            decision = self._decision(
+                account_id,
+                previous,
+                Verdict(changes.verdict[i]),
+                score,
+                reasons,
+                event_id,
+                at_ms,
+                now_ms,
+                int(campaigns[i]),
             )
-        return tuple(decisions)
+            decisions.append((place, decision))
+        return decisions
 
     def _decision(
         self,
@@ -273,11 +293,6 @@ class AccountShard:
             policy_version=policy.version,
             shadow=policy.shadow,
         )
-
-
-def _at(vectors: NDArray[np.float64], kept: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Select rows; mostly all of them, and they are many bytes."""
-    return vectors if len(kept) == len(vectors) else vectors[kept]
 
 
 def _watch_of(judges: Judges) -> DriftWatch | None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Final
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import polars as pl
@@ -119,6 +120,58 @@ class ShardResult:
     def _heads(self) -> pl.DataFrame:
         heads = self.batch.events.select(_HEAD)
         return heads if len(self.processed) == len(heads) else heads[self.processed]
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What some of a batch's n events came to; of them, m were processed. Places count the batch's events."""
+
+    places: NDArray[np.int64]
+    """(n,)"""
+    outcomes: NDArray[np.uint8]
+    """(n,)"""
+    processed: NDArray[np.int64]
+    """(m,): places."""
+    scores: NDArray[np.float64]
+    """(m,)"""
+    verdicts: NDArray[np.int8]
+    """(m,)"""
+    sampled: NDArray[np.int64]
+    """(k,): places."""
+    vectors: NDArray[np.float64]
+    """(k, F): of the sampled."""
+    decisions: list[tuple[int, Decision]]
+    """Each with the place of its event."""
+    shadow_scores: dict[str, NDArray[np.float64]]
+    """(m,) of each challenger."""
+
+
+def joined(batch: ShardBatch, model_version: str, expired: tuple[Decision, ...], parts: list[Judged]) -> ShardResult:
+    """Put what the parts of a batch came to, one at least, into arrival order, behind what had expired before it."""
+    places, outcomes = _all("places", parts), _all("outcomes", parts)
+    processed, sampled = _all("processed", parts), _all("sampled", parts)
+    order = np.argsort(processed)
+    decisions = sorted((decision for part in parts for decision in part.decisions), key=itemgetter(0))
+    return ShardResult(
+        batch=batch,
+        outcomes=outcomes[np.argsort(places)],
+        processed=processed[order],
+        processed_scores=_all("scores", parts)[order],
+        verdicts=_all("verdicts", parts)[order],
+        sampled=np.searchsorted(processed[order], np.sort(sampled)),
+        sampled_vectors=_all("vectors", parts)[np.argsort(sampled)],
+        decisions=expired + tuple(decision for _, decision in decisions),
+        model_version=model_version,
+        measures=batch.columns.measures[batch.sent()[processed[order]]],
+        shadow_scores={
+            version: np.concatenate([part.shadow_scores[version] for part in parts])[order]
+            for version in parts[0].shadow_scores
+        },
+    )
+
+
+def _all(name: str, parts: list[Judged]) -> NDArray[Any]:
+    return np.concatenate([getattr(part, name) for part in parts])
 
 
 def _said(measures: NDArray[np.int32]) -> list[pl.Series]:

@@ -18,6 +18,8 @@ from features.text.history import TextHistory
 from features.touched import Touched
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from numpy.typing import NDArray
 
     from features.columns import EventColumns
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 STATE_VERSION: Final = 5
 TTL_MS: Final = 90 * 86_400_000
 """The default of the setting ``account_ttl_days``."""
+_PART: Final = 2048
+"""Events, each in one role, that are taken in at once: some 2 MB of vectors."""
 _GROWTH: Final = 1.125
 """Homes grow by an eighth, for what is not yet used is paid for too."""
 
@@ -40,7 +44,7 @@ class Computed:
     outcomes: NDArray[np.uint8]
     """(n,): `arrays.PROCESSED`, ``DUPLICATE`` or ``LATE``."""
     vectors: NDArray[np.float64]
-    """(n, F): the account's features after each processed event; other rows are NaN."""
+    """(n, F): the account's features after each processed event; what other rows hold means nothing."""
 
 
 def both_roles(columns: EventColumns) -> NDArray[np.int64]:
@@ -97,6 +101,22 @@ class AccountFeatures:
 
     def process(self, columns: EventColumns, roles: NDArray[np.int64]) -> Computed:
         """Take events in arrival order, each in the roles given (`both_roles`)."""
+        sent = int((roles & 1 == 0).sum())
+        whole = Computed(
+            np.empty(sent, np.int64), np.empty(sent, np.uint8), np.empty((sent, len(self.catalogue.features)))
+        )
+        for places, part in self.parts(columns, roles):
+            whole.slots[places], whole.outcomes[places] = part.slots, part.outcomes
+            whole.vectors[places] = part.vectors
+        whole.vectors[whole.outcomes != PROCESSED] = np.nan
+        return whole
+
+    def parts(self, columns: EventColumns, roles: NDArray[np.int64]) -> Iterator[tuple[NDArray[np.int64], Computed]]:
+        """Do as `process` does, account by account; yield what some of the events came to, and their places.
+
+        So an account's record is opened once a batch, and vectors are scored while the processor's cache has them.
+        Places count events sent, in arrival order. Every part must be taken, for the events to be taken in.
+        """
         received = roles & 1 == 1
         rows = roles >> 1
         accounts = np.where(received, columns.words[rows, c.TARGET], columns.words[rows, c.ACCOUNT])
@@ -106,15 +126,20 @@ class AccountFeatures:
         if "message" in self.plan.needs:
             self._history.process(columns, roles, slots, self.ttl_ms)
             mark_texts(columns, self.plan.predicates)
-        sent = np.flatnonzero(~received)
-        outcomes = np.zeros(len(sent), np.uint8)
-        vectors = np.empty((len(sent), len(self.catalogue.features)))
-        batch = Batch(columns.words, columns.halves, roles, slots)
+        order = np.argsort(slots, kind="stable")
+        roles, slots = roles[order], slots[order]
+        sent, places = roles & 1 == 0, (np.cumsum(~received) - 1)[order]
+        for start in range(0, max(len(roles), 1), _PART):
+            some = slice(start, start + _PART)
+            batch = Batch(columns.words, columns.halves, roles[some], slots[some])
+            yield places[some][sent[some]], self._take_in(batch, slots[some][sent[some]])
+
+    def _take_in(self, batch: Batch, senders: NDArray[np.int64]) -> Computed:
+        outcomes, vectors = np.zeros(len(senders), np.uint8), np.empty((len(senders), len(self.catalogue.features)))
         results = Results(outcomes, vectors, np.zeros(2, np.int64))
         while not self._compiled.process(self._state(), batch, self.hold_ms, self.ttl_ms, results):
             self._blocks = grown(self._log, self._blocks)
-        vectors[outcomes != PROCESSED] = np.nan
-        return Computed(slots[sent], outcomes, vectors)
+        return Computed(senders, outcomes, vectors)
 
     def campaigns(self, slots: NDArray[np.int64]) -> NDArray[np.uint64]:
         """Give the numbers of the campaigns that accounts' latest texts are part of, shape (k,); 0 for none."""

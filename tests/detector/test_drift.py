@@ -37,7 +37,8 @@ def observed(watch: DriftWatch, vectors: np.ndarray, hour: int) -> None:
     for start in range(0, len(vectors), 1000):
         part = vectors[start : start + 1000]
         ts = hour * HOUR_MS + np.arange(start, start + len(part))
-        watch.observe(random.integers(0, 2**63, len(part)).astype(np.uint64), ts, part, random.random(len(part)))
+        sampled = watch.sampled(random.integers(0, 2**63, len(part)).astype(np.uint64))
+        watch.observe(ts, part[sampled], random.random(len(sampled)))
 
 
 def test_an_hour_like_the_training_has_hardly_moved():
