@@ -1,17 +1,21 @@
 """The encoder of every message: messages a CPU-second at several batch sizes, and how it compares with its tokenizer.
 
     python benchmarks/encoder.py [FOLDER]
+    python benchmarks/encoder.py FOLDER --device cuda
+
+With ``--device`` FOLDER is any model of sentence-transformers: it runs there and on the processor, timed by the clock,
+and their vectors are compared.
 
 Texts are the folded messages of ../shared/data/sms_spam, or made-up ones if it is absent. Single-threaded, warm, best
 of repeated runs; vectors are checked against `tokenizers` and the table first.
 """
 
+import argparse
 import os
 
 for name in ("OMP_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS", "RAYON_NUM_THREADS"):
     os.environ.setdefault(name, "1")
 
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,6 +29,7 @@ from tokenizers import Tokenizer
 from features.text.column import TextColumn
 from features.text.fold import fold
 from models.encoder import SHIPPED, StaticEncoder
+from models.encoder.loading import load_encoder
 
 BATCHES = [1, 32, 256, 1024]
 SMS = Path(__file__).parents[1].parent / "shared/data/sms_spam/messages.parquet"
@@ -60,10 +65,31 @@ def best_seconds(call: Callable[[], object], runs: int = 5) -> float:
     return best
 
 
+def compare_devices(model: str, device: str, texts: list[str]) -> None:
+    """Print a transformer's speed on a device and on the processor, and how far their vectors are apart."""
+    vectors = {}
+    for place, some in ((device, texts * (1 + 20_000 // len(texts))), ("cpu", texts[:1000])):
+        for size in BATCHES[2:]:
+            encoder = load_encoder(model, place, size)
+            encoder.encode(TextColumn.of(some[:size]))
+            start = time.perf_counter()
+            vectors[place] = encoder.encode(TextColumn.of(some))[: len(texts[:1000])]
+            print(f"  {place}, batches of {size:5d}   {len(some) / (time.perf_counter() - start):10,.0f} messages/s")
+    cosines = (vectors[device] * vectors["cpu"]).sum(axis=1)
+    print(f"least cosine between {device} and cpu: {cosines[cosines > 0].min():.5f}")
+
+
 def main() -> None:
     """Print the table."""
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?", type=Path, default=SHIPPED)
+    parser.add_argument("--device", help="compare a model of sentence-transformers there and on the processor")
+    options = parser.parse_args()
     texts = messages()
+    if options.device:
+        compare_devices(str(options.folder), options.device, texts)
+        return
+    folder = options.folder
     start = time.process_time()
     encoder = StaticEncoder.load(folder)
     encoder.encode(TextColumn.of(texts[:9]))

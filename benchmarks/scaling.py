@@ -1,10 +1,10 @@
-"""Two worker processes against one, over the embedded broker, on a topic that is full before they start.
+"""Several worker processes against one, over the embedded broker, on a topic that is full before they start.
 
 ``gillnet run --until-end`` judges simulated events with the shipped model, messages and lake included. Start-up (of
 kernels and models) is timed by itself, on a topic with one event, and taken off. CPU is that of launcher and workers.
-The broker shares the machine, so on two cores two processes cannot reach twice one.
+The broker shares the machine, so where there are as many workers as cores they cannot reach that many times one.
 
-Run: python benchmarks/scaling.py [--events 200000] [--runs 3]
+Run: python benchmarks/scaling.py [--events 200000] [--runs 3] [--workers 1,2]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from flows.broker import EmbeddedBroker
 from flows.clients import ensure_topics
 from flows.producer import produce
 
-PARTITIONS = 4
+PARTITIONS = 8
 BATCH = 500
 
 
@@ -53,11 +53,13 @@ def run(settings: Settings, workers: int) -> tuple[float, float]:
 
 
 def main() -> None:
-    """Measure and print one line of JSON a number of workers, and the ratio of the best runs."""
+    """Measure and print one line of JSON a number of workers, and the ratios of the best runs."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--events", type=int, default=200_000)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--workers", default="1,2", help="numbers of workers, the first to compare with")
     options = parser.parse_args()
+    numbers = [int(number) for number in options.workers.split(",")]
     events = made(options.events)
     best: dict[int, float] = {}
     with EmbeddedBroker() as broker:
@@ -70,14 +72,15 @@ def main() -> None:
             batches = (sent[start : start + BATCH] for start in range(0, len(sent), BATCH))
             produce(settings, settings.events_topic, batches)
         for _ in range(options.runs):
-            for workers in (1, 2):
+            for workers in numbers:
                 start_wall, start_cpu = run(empty, workers)
                 wall, cpu = run(full, workers)
                 rate = options.events / (wall - start_wall)
                 best[workers] = max(rate, best.get(workers, 0.0))
                 line = {"workers": workers, "events_per_second": round(rate), "start_seconds": round(start_wall, 1)}
                 print(json.dumps(line | {"cpu_us_an_event": round((cpu - start_cpu) / options.events * 1e6, 1)}))
-    print(json.dumps({"two_against_one": round(best[2] / best[1], 2)}))
+    for workers in numbers[1:]:
+        print(json.dumps({"workers": workers, f"times_{numbers[0]}": round(best[workers] / best[numbers[0]], 2)}))
 
 
 if __name__ == "__main__":

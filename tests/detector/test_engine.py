@@ -218,6 +218,24 @@ def test_batches_and_number_of_shards_change_no_decision(steps, cuts, shards):
     assert sorted(parts, key=str) == sorted(whole, key=str)
 
 
+def test_what_a_large_batch_came_to_is_told_in_the_order_of_arrival():
+    accounts = np.random.default_rng(1).integers(0, 40, 5000)
+    events = frame([{"account_id": f"a{account}", "ts": START + 100 * i} for i, account in enumerate(accounts)])
+    whole, cut = Engine(shards=1), Engine(shards=1)
+    decisions = whole.run(events)
+    cut.watermark_ms = whole.watermark_ms = 0
+    at_once, told = whole.results[0], []
+    for start in range(0, len(events), 100):
+        told += cut.run(events[start : start + 100])
+        cut.watermark_ms = 0
+        place, result = slice(start, start + 100), cut.results[0]
+        assert result.scores.equals(at_once.scores[place])
+        assert result.events.equals(at_once.events[place])
+    assert told == decisions
+    assert len(decisions) >= 40
+    assert [d.event_id for d in decisions] == sorted((d.event_id for d in decisions), key=lambda e: int(e[1:]))
+
+
 @given(streams, st.lists(st.integers(0, 80), max_size=4))
 @settings(max_examples=60)
 def test_a_verdict_ends_the_same_whether_the_watermark_or_an_event_finds_it(steps, cuts):
