@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
 
+from detector.contract.times import DAY_MS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -20,7 +22,7 @@ FALSE_DISCOVERIES: Final = 0.05
 SENDERS_MIN: Final = 3
 NEIGHBOURS_MIN: Final = 2
 """Messages of other accounts that one must be like to hold others together; else chains would grow."""
-WINDOW_MS: Final = 30 * 86_400_000
+WINDOW_MS: Final = 30 * DAY_MS
 COSINES: Final = np.round(np.arange(0.95, 0.495, -0.01), 2)
 """Thresholds tried, the most careful first."""
 _ROWS: Final = 1_024

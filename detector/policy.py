@@ -10,6 +10,7 @@ import numpy as np
 
 from detector.contract.errors import UsageError
 from detector.contract.jit import kernel
+from detector.contract.times import HOUR_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from detector.settings import Settings
 
-HOUR_MS = 3_600_000
 NEVER = np.iinfo(np.int64).max
 
 

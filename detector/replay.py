@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 import polars as pl
 
+from detector.contract.times import HOUR_MS
 from detector.message_groups import MessageGroups
 from detector.message_reader import shipped_reader
 from features.arrays import PROCESSED
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from features.intake import Reader
     from features.views import Catalogue
 
-LATENESS_MS: Final = 3_600_000
+LATENESS_MS: Final = HOUR_MS
 """The default of the setting ``lateness_seconds``."""
 
 

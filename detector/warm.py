@@ -6,10 +6,11 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from detector.contract.decode import DecodeLimits, decode
+from detector.contract.times import HOUR_MS
 from detector.engine import AccountShard
 from detector.message_groups import MessageGroups
 from detector.message_reader import shipped_reader
-from detector.policy import HOUR_MS, Policy
+from detector.policy import Policy
 from detector.shard_batch import split
 from features.catalogue import DEFAULT
 from features.intake import Intake

@@ -13,6 +13,7 @@ from confluent_kafka.admin._metadata import ClusterMetadata
 from confluent_kafka.cimpl import NewTopic
 
 from detector.contract.errors import GillnetError, UsageError
+from detector.contract.times import DAY_MS
 from detector.settings import Settings
 
 REACH_SECONDS: Final = 10.0
@@ -21,12 +22,11 @@ _FETCH_BYTES_MAX: Final = 8 << 20
 """Of a partition at once; one that is behind is read in a third of the time that librdkafka's 1 MiB takes."""
 _ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - librdkafka's own codes are named so
 UNREACHABLE: Final = (_ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)  # noqa: SLF001 - likewise
-_DAY_MS: Final = 86_400_000
 _TOPIC_CONFIG: Final = {
     # A replay skips what it finds in the topic; a decision compacted away before the next snapshot would be
     # published again, behind its successor. A day is far more than an epoch.
-    "decisions": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_DAY_MS)},
-    "campaigns": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_DAY_MS)},
+    "decisions": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(DAY_MS)},
+    "campaigns": {"cleanup.policy": "compact", "min.compaction.lag.ms": str(DAY_MS)},
 }
 _log = logging.getLogger(__name__)
 _unreachable_log = logging.getLogger(f"{__name__}.unreachable")

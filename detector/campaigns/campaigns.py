@@ -20,9 +20,10 @@ from detector.campaigns.batch import Membership, arrivals, wanted
 from detector.campaigns.evidence import WINDOW_MS, is_campaign, is_slow, is_trusted
 from detector.campaigns.log import Log, restore, snapshot
 from detector.campaigns.recent import Recent
-from detector.campaigns.record import BENIGN, CLOSED_MS, HOUR_MS, Record
+from detector.campaigns.record import BENIGN, CLOSED_MS, Record
 from detector.campaigns.shared import SharedContacts, is_shared
 from detector.contract.campaigns import Campaign, campaign_id, campaign_number
+from detector.contract.times import HOUR_MS
 from features.text.column import TextColumn
 
 if TYPE_CHECKING:

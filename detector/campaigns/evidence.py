@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from detector.contract.decisions import Verdict
+from detector.contract.times import DAY_MS
 from features.messages import CLOSENESS_MIN
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from detector.campaigns.record import Record
 
 SENDERS_MIN: Final = 3
-WINDOW_MS: Final = 90 * 86_400_000
+WINDOW_MS: Final = 90 * DAY_MS
 """The distinct senders that count are those within so much time."""
 SLOW: Final = ((0.7, 7), (0.9, 5))
 """Closeness and words: each is enough, and short texts need to be closer."""
@@ -26,7 +27,7 @@ FAST_SENDERS, FAST_WORDS = 5, 5
 """Senders within an hour."""
 
 BENIGN_MEMBERS: Final = 50
-BENIGN_AGE_MS: Final = 14 * 86_400_000
+BENIGN_AGE_MS: Final = 14 * DAY_MS
 BENIGN_PEAK_SHARE: Final = 0.2
 SUSPECTS_SHARE: Final = 0.05
 

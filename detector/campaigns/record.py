@@ -10,7 +10,7 @@ import msgspec
 from detector.campaigns.template import template_of
 from detector.contract.campaigns import MEMBERS_NAMED, Campaign, Counted, Status, campaign_id
 from detector.contract.decisions import Verdict
-from detector.contract.times import rfc3339
+from detector.contract.times import DAY_MS, HOUR_MS, rfc3339
 from features.text.language import CODES
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ BOT: Final = "bot"
 ACTIVE_MEMBERS, ACTIVE_AN_HOUR, ACTIVE_BLOCKED = 6, 5, 2
 """A campaign with so many members is active; so is one that so many joined within an hour, or of which so many members
 are to be reviewed or worse."""
-CLOSED_MS: Final = 7 * 86_400_000
-HOUR_MS: Final = 3_600_000
+CLOSED_MS: Final = 7 * DAY_MS
 
 
 class Record(msgspec.Struct):

@@ -9,7 +9,7 @@ import numpy as np
 from detector.contract.jit import part
 from features.arrays import NO_TIME
 from features.intrinsics import ones
-from features.places import DAYS, SLOT_MS, SLOTS
+from features.places import DAYS, GAP_BINS, SLOT_MS, SLOTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SAFE: Final = 4e18  # below this, products of totals fit 63 bits
 _UNIT: Final = 2.0**-20  # of the sums of c·log2 c
 _DAY_MS: Final = 86_400_000
+_MIDDLES: Final = np.array([0.032, *(0.064 * 2.0 ** ((k - 1) * 0.5 + 0.25) for k in range(1, GAP_BINS))])
+"""Of the bins of gaps, in seconds."""
 
 
 @part
@@ -113,7 +115,7 @@ def quantile(shorts: NDArray[np.uint16], bins: int, count: int, n: int, share: f
     while seen < wanted and k < count - 1:
         k += 1
         seen += shorts[bins + k]
-    return float(0.032 if k == 0 else 0.064 * 2.0 ** ((k - 1) * 0.5 + 0.25))
+    return float(_MIDDLES[k])
 
 
 @part
