@@ -31,7 +31,7 @@ def reasons_for(
     """Name the 3 to 5 features that pushed the score up most.
 
     ``vector`` and ``contributions`` have shape (F,); contributions are SHAP values in log-odds (Lundberg et al.,
-    "From local explanations to global understanding with explainable AI for trees", 2020), as LightGBM computes them.
+    "From local explanations to global understanding with explainable AI for trees", 2020; `models.tree_shap`).
     """
     order = contributions.argsort(kind="stable")[::-1][:REASONS_MAX]
     strongest = float(contributions[order[0]])

@@ -27,8 +27,8 @@ from detector.contract.jit import scoring_kernel
 LEAVES_MAX: Final = 64  # the bits of the widest mask
 _ROWS: Final = 64  # rows a block: LLVM turns the inner loops into SIMD here, not at 32 (3 times slower)
 _LANES: Final = 8  # rows compared at once
-_LARGEST: Final = float(np.finfo(np.float64).max)  # stands for infinity, so that a missing value can exceed it
-_ZERO: Final = float(np.float32(1e-35))  # LightGBM reads anything this close to zero as zero
+LARGEST: Final = float(np.finfo(np.float64).max)  # stands for infinity, so that a missing value can exceed it
+ZERO: Final = float(np.float32(1e-35))  # LightGBM reads anything this close to zero as zero
 _array_of: Final[Any] = make_array  # numba carries no types
 _CATEGORICAL, _DEFAULT_LEFT = 1, 2  # bits of LightGBM's decision_type; bits 2 and 3 hold the missing type
 _MISSING_NONE, _MISSING_ZERO = 0, 1
@@ -79,8 +79,8 @@ class CompiledTrees:
 
 def compile_trees(model_text: str) -> CompiledTrees | NotCompiled:
     """Compile a model from LightGBM's text format, or say why it cannot be."""
-    header, trees = _parse(model_text)
-    reason = _refusal(header, trees)
+    header, trees = parse_trees(model_text)
+    reason = refusal(header, trees)
     return NotCompiled(reason) if reason else _flatten(int(header["max_feature_idx"]) + 1, trees)
 
 
@@ -92,7 +92,7 @@ def header_of(model_text: str) -> dict[str, str]:
     return header
 
 
-def _parse(model_text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
+def parse_trees(model_text: str) -> tuple[dict[str, str], list[dict[str, str]]]:
     """Read the header and each tree as plain ``key=value`` lines."""
     header = header_of(model_text)
     _, *blocks = model_text.partition("\nend of trees")[0].split("\nTree=")
@@ -104,7 +104,7 @@ def _pairs(block: str) -> dict[str, str]:
     return {key: value if equals else "1" for key, equals, value in lines if key}
 
 
-def _refusal(header: dict[str, str], trees: list[dict[str, str]]) -> str:
+def refusal(header: dict[str, str], trees: list[dict[str, str]]) -> str:
     """Say what about a model the kernel cannot do; empty when it can do everything."""
     kinds = {int(kind) for tree in trees for kind in tree.get("decision_type", "").split()}
     checks = {
@@ -136,7 +136,7 @@ def _flatten(width: int, trees: list[dict[str, str]]) -> CompiledTrees:
         width=width,
         lists=np.array(used, np.int64),
         starts=np.cumsum([0] + [len(lists[place]) for place in used], dtype=np.int64),
-        thresholds=np.minimum([threshold for threshold, _, _ in splits], _LARGEST),
+        thresholds=np.minimum([threshold for threshold, _, _ in splits], LARGEST),
         trees=np.array([tree for _, tree, _ in splits], np.int32),
         masks=np.array([mask for _, _, mask in splits], words),
         leaf_values=leaf_values,
@@ -160,15 +160,15 @@ def _walk(tree: dict[str, str], bits: int, leaves: list[int]) -> Iterator[tuple[
         yield from visit(left[node])
         # Going right puts the leaves on the left out of reach.
         mask = full & ~(((1 << (len(leaves) - first)) - 1) << first)
-        to_right = _missing_goes_right(kinds[node], thresholds[node])
+        to_right = missing_goes_right(kinds[node], thresholds[node])
         yield 2 * features[node] + to_right, thresholds[node], mask
         yield from visit(right[node])
 
     return visit(0 if left else -1)
 
 
-def _missing_goes_right(kind: int, threshold: float) -> bool:
-    # A split that saw no missing value in training reads one as zero.
+def missing_goes_right(kind: int, threshold: float) -> bool:
+    """Say where a split sends a missing value: one that saw none in training reads it as zero."""
     return threshold < 0 if kind >> 2 & 3 == _MISSING_NONE else not kind & _DEFAULT_LEFT
 
 
@@ -244,8 +244,8 @@ def _score(  # noqa: C901  # one kernel: calls between its loops would cost the 
                 x[k] = -np.inf
             for k in range(size):  # without a branch, so that it becomes SIMD
                 v = rows[start + k, feature]
-                v = missing if v != v else _LARGEST if v > _LARGEST else v
-                x[k] = 0.0 if abs(v) <= _ZERO else v
+                v = missing if v != v else LARGEST if v > LARGEST else v
+                x[k] = 0.0 if abs(v) <= ZERO else v
             for k in range(32):  # the highest of 64, by halves: also SIMD
                 highest[k] = x[k] if x[k] > x[k + 32] else x[k + 32]
             for k in range(16):

@@ -11,6 +11,7 @@ import numpy as np
 
 from models.calibration import Calibration
 from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees
+from models.tree_shap import TreeShap, compile_shap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -27,7 +28,7 @@ _log = logging.getLogger(__name__)
 class Model:
     """Scores vectors of its own features, in their order, as calibrated bot probabilities.
 
-    Its trees run compiled; LightGBM is loaded only to explain, or where ``fallback`` says the trees do not compile.
+    Its trees run and explain themselves compiled; LightGBM is loaded only where ``fallback`` says that they do not.
     """
 
     version: str
@@ -55,6 +56,9 @@ class Model:
 
     def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each feature's contribution in log-odds (SHAP values), shape (n, F)."""
+        if isinstance(self._shap, TreeShap):
+            self._check(vectors)
+            return self._shap.contributions(vectors)
         return self._predict(vectors, pred_contrib=True)[:, :-1]  # the last column is the bias
 
     @property
@@ -70,19 +74,27 @@ class Model:
         return trees
 
     @cached_property
+    def _shap(self) -> TreeShap | NotCompiled:
+        return compile_shap(self.model_text)
+
+    @cached_property
     def _booster(self) -> Any:  # noqa: ANN401  # LightGBM is imported late, and carries no types
-        import lightgbm  # seconds to import, and scoring does without
+        import lightgbm  # seconds to import, and compiled trees do without
 
         return lightgbm.Booster(model_str=self.model_text)
 
     def _predict(self, vectors: NDArray[np.float64], **how: bool) -> NDArray[np.float64]:
+        width = self._check(vectors)
+        if not len(vectors):
+            return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
+        return np.asarray(self._booster.predict(vectors, num_threads=1, **how), np.float64)
+
+    def _check(self, vectors: NDArray[np.float64]) -> int:
         width = len(self.feature_names)
         if vectors.ndim != 2 or vectors.shape[1] != width:
             msg = f"the model takes rows of {width} features, got an array of shape {vectors.shape}"
             raise ValueError(msg)
-        if not len(vectors):
-            return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
-        return np.asarray(self._booster.predict(vectors, num_threads=1, **how), np.float64)
+        return width
 
 
 @dataclass(frozen=True)

@@ -7,35 +7,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees
-
-PARAMS = {"objective": "binary", "verbose": -1, "num_threads": 1, "min_data_in_leaf": 2, "seed": 0}
-PECULIAR = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 1e-35, -1e-35, 1e-40, -5e-324, 1e300, -1e300, 1.7e308])
-
-
-def train(seed: int, leaves: int, trees: int, width: int, missing: bool, **more: Any) -> lgb.Booster:
-    rng = np.random.default_rng(seed)
-    x = rng.normal(0, 3, (300, width))
-    x[:, ::2] = np.floor(x[:, ::2])
-    if missing:
-        x[rng.random(x.shape) < 0.15] = np.nan
-    y = (np.nan_to_num(x[:, 0]) * np.nan_to_num(x[:, -1]) > 1) | (rng.random(len(x)) < 0.1)
-    params = PARAMS | {"num_leaves": leaves, "seed": seed} | more
-    return lgb.train(params, lgb.Dataset(x, y.astype(float)), trees)
+from tests.models.trees import PARAMS, PECULIAR, thresholds_of, train
 
 
 def compiled(booster: lgb.Booster) -> CompiledTrees:
     trees = compile_trees(booster.model_to_string())
     assert isinstance(trees, CompiledTrees)
     return trees
-
-
-def thresholds_of(booster: lgb.Booster) -> NDArray[np.float64]:
-    lines = booster.model_to_string().splitlines()
-    values = [float(v) for line in lines if line.startswith("threshold=") for v in line[10:].split()]
-    return np.array([*values, 0.0])
 
 
 @settings(max_examples=40, deadline=None)
