@@ -26,6 +26,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import numpy as np
 import psutil
+from confluent_kafka import TopicPartition
+from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.decisions import decode
 from detector.settings import load_settings
@@ -70,7 +72,9 @@ class Sent:
 def watch(settings: Settings, arrived: dict[str, float], stop: threading.Event) -> None:
     """Note when each decision can be read."""
     reader = consumer(settings, group="latency", auto_offset_reset="earliest", fetch_wait_max_ms=5)
-    reader.subscribe([settings.decisions_topic])
+    # Joining a group can take twenty seconds.
+    parts = range(settings.topic_partitions)
+    reader.assign([TopicPartition(settings.decisions_topic, part, OFFSET_BEGINNING) for part in parts])
     while not stop.is_set():
         for message in reader.consume(1000, 0.005):
             if message.error() is None and message.value():
