@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from detector.campaign_files import templates_file
+from detector.contract.campaigns import campaign_id
 from detector.contract.errors import UsageError
 from features import messages as m
 from features.columns import TARGET
@@ -43,7 +44,7 @@ _log = logging.getLogger(__name__)
 class MessageReader:
     """Reads texts with an encoder and a category model, and knows the templates of a bank, which may change."""
 
-    def __init__(self, encoder: StaticEncoder, categories: Categories, bank: TemplateBank | None = None) -> None:
+    def __init__(self, encoder: StaticEncoder, categories: Categories, bank: TemplateBank) -> None:
         self._encoder, self._categories, self._bank = encoder, categories, bank
 
     @classmethod
@@ -84,8 +85,6 @@ class MessageReader:
 
     def _likeness(self, signatures: Signatures, vectors: NDArray[np.float32]) -> NDArray[np.int32]:
         """Say how like known templates texts are, in thousandths."""
-        if self._bank is None:
-            return np.zeros(len(vectors), np.int32)
         try:
             self._bank.reload_if_changed()
         except UsageError as error:
@@ -110,9 +109,12 @@ class MessageReader:
         return np.array(list(self._categories.thresholds.values()), np.float32)
 
 
-def shipped_reader() -> MessageReader:
-    """Make a reader with the models shipped with Gillnet; no template is known."""
-    return MessageReader(*_models(None, None))
+def shipped_reader(*templates: str) -> MessageReader:
+    """Make a reader with the models shipped with Gillnet that knows these templates, if any."""
+    encoder, categories = _models(None, None)
+    bank = TemplateBank(encoder)
+    bank.add(templates, campaign_id(1))
+    return MessageReader(encoder, categories, bank)
 
 
 @cache

@@ -63,7 +63,7 @@ def _judge(arrived: Arrived) -> None:
 def _arrived(event: bytes, groups: MessageGroups) -> Arrived:
     limits = DecodeLimits(event_bytes_max=len(event), ts_min_ms=0, future_ms_max=HOUR_MS)
     events = decode([event], limits, now_ms=2**41).events
-    return Intake(specialise(DEFAULT).plan, HOUR_MS, shipped_reader(), groups).process(events)
+    return Intake(specialise(DEFAULT).plan, HOUR_MS, shipped_reader(_TEXT), groups).process(events)
 
 
 _PARTS: Final = {"texts": warm_texts, "accounts": warm_accounts, "": warm}

@@ -18,6 +18,7 @@ import numpy as np
 from detector.campaigns.allowed import Allowed, AllowList, signed
 from detector.campaigns.batch import Membership, arrivals, wanted
 from detector.campaigns.evidence import WINDOW_MS, is_campaign, is_slow, is_trusted
+from detector.campaigns.founding import TOGETHER, Before, share_a_campaign
 from detector.campaigns.log import Log, restore, snapshot
 from detector.campaigns.recent import Recent
 from detector.campaigns.record import BENIGN, CLOSED_MS, Record
@@ -79,7 +80,7 @@ class Campaigns:
             if record is not None:
                 self._count(record, arrival)
             elif arrival.is_new:
-                record = self._form(arrival, self._founders(arrival, batch, matches, said))
+                record = self._form(arrival, Before(self.recent, arrival, batch, matches, said))
             record = self._note_contacts(record if record is None or record.label != BENIGN else None, arrival)
             if record is not None:
                 said.campaigns[arrival.row], said.members[arrival.row] = record.number, record.count
@@ -187,9 +188,15 @@ class Campaigns:
         self._allow()
         self._label(record, BENIGN)
 
-    def _form(self, arrival: Arrival, founders: list[tuple[int, int, str]]) -> Record | None:
+    def _form(self, arrival: Arrival, before: Before) -> Record | None:
+        founders = before.founders()
         senders = {sender for sender, _, _ in founders} | {arrival.sender}
-        if not is_campaign(len(senders), arrival.senders_1h, arrival.words, arrival.closeness):
+
+        def is_supported() -> bool:
+            asks = any(not link for _, _, link in arrival.contacts)
+            return asks or self._share_a_campaign(senders, arrival.ts) or before.shared_another(senders)
+
+        if not is_campaign(len(senders), arrival.senders_1h, arrival.words, arrival.closeness, is_supported):
             return None
         if self._allowed.allows(arrival.signature):
             return None
@@ -204,16 +211,9 @@ class Campaigns:
         self._count(record, arrival)
         return record
 
-    def _founders(
-        self, arrival: Arrival, batch: Sent, matches: Matches, said: Membership
-    ) -> list[tuple[int, int, str]]:
-        """Give sender, time and id of the group's messages before this one that are in no campaign."""
-        alone = (matches.leaders[: arrival.row] != 0) & (said.campaigns[: arrival.row] == 0)
-        rows = np.flatnonzero(alone & (matches.leaders[: arrival.row] == np.uint64(arrival.leader)))
-        before = self.recent.find(arrival.leader, int(np.count_nonzero(alone)))
-        ids = TextColumn.at(batch.account_ids, rows).strings()
-        before += zip(batch.senders[rows].tolist(), batch.ts[rows].tolist(), ids, strict=True)
-        return [each for each in before if abs(each[1] - arrival.ts) <= WINDOW_MS]
+    def _share_a_campaign(self, senders: set[int], ts: int) -> bool:
+        members = {sender for sender in senders if sender in self._campaigns_of}
+        return len(members) >= TOGETHER and share_a_campaign(self.records.values(), members, ts)
 
     def _count(self, record: Record, arrival: Arrival) -> None:
         more = arrival.senders - record.leaders[arrival.leader]

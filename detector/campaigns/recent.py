@@ -9,6 +9,8 @@ import numpy as np
 from features.text.column import TextColumn
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
 CAPACITY: Final = 1 << 18
@@ -41,10 +43,24 @@ class Recent:
 
         Those are left out that ``coming`` more messages would take the places of.
         """
-        found = np.flatnonzero(self._leaders[: self._total] == np.uint64(leader))
-        ages = (self._total - 1 - found) % self._capacity
-        kept = found[np.argsort(-ages)][np.count_nonzero(ages >= self._capacity - coming) :]
+        kept = self._staying(self._leaders[: self._total] == np.uint64(leader), coming)
         return list(zip(self._senders[kept].tolist(), self._ts[kept].tolist(), self._ids[kept].tolist(), strict=True))
+
+    def sent_by(
+        self, senders: Iterable[int], coming: int
+    ) -> tuple[NDArray[np.uint64], NDArray[np.uint64], NDArray[np.int64]]:
+        """Give sender, leader and time of each message of some accounts, but those `find` leaves out as well."""
+        held = self._senders[: self._total]
+        sent = np.zeros(len(held), np.bool_)
+        for sender in senders:
+            sent |= held == np.uint64(sender)
+        kept = self._staying(sent, coming)
+        return self._senders[kept], self._leaders[kept], self._ts[kept]
+
+    def _staying(self, wanted: NDArray[np.bool_], coming: int) -> NDArray[np.int64]:
+        found = np.flatnonzero(wanted)
+        ages = (self._total - 1 - found) % self._capacity
+        return found[np.argsort(-ages)][np.count_nonzero(ages >= self._capacity - coming) :]
 
     def snapshot(self) -> dict[str, NDArray[Any]]:
         """Copy the messages, oldest first, into arrays that never change."""

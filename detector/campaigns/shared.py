@@ -67,6 +67,9 @@ class SharedContacts:
 
 def is_shared(use: Use, one: Record, other: Record) -> bool:
     """Tell whether a contact belongs to two campaigns: members of both push it, and hardly anybody else does."""
-    pushers = [use.inside.get(record.number, []) for record in (one, other)]
+    pushers = [
+        {*use.inside.get(record.number, ()), *(key for key in use.outside if key in record.members)}  # founders as well
+        for record in (one, other)
+    ]
     strangers = sum(key not in one.members and key not in other.members for key in use.outside)
     return min(map(len, pushers)) >= PUSHERS_MIN and strangers <= STRANGERS_SHARE * sum(map(len, pushers))

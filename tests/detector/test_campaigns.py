@@ -123,6 +123,27 @@ def test_three_accounts_with_one_text_are_a_campaign_from_their_first_message():
     assert campaign.first_seen == "2023-11-14T22:00:00.000Z"
 
 
+def test_what_three_accounts_paste_is_a_campaign_once_five_did():
+    stream = Stream()
+    said = stream.send(crowd(CHAT, 5, step=DAY))
+    assert said.members.tolist() == [0, 0, 0, 0, 5]
+
+
+@pytest.mark.parametrize("senders", [3, 7], ids=["in no campaign", "in a campaign"])
+def test_three_accounts_that_shared_another_text_before_are_a_campaign(senders):
+    stream = Stream()
+    other = "does anyone of you still have the notes from the meeting about the garden"
+    stream.send(crowd(other, senders, step=HOUR))
+    said = stream.send([(f"bot-{i}", CHAT, START + DAY + i * HOUR) for i in (senders - 2, senders - 1, 9)])
+    assert said.members.tolist() == [0, 0, 3]
+
+
+def test_lines_that_three_accounts_paste_at_once_are_no_campaign():
+    lines = ("in some cases useful info is found in the syslog of the machine", CHAT)
+    rows = [(f"p{i}", line, START + i * 60_000) for i in range(3) for line in lines]
+    assert not Stream().send(rows).campaigns.any()
+
+
 def test_a_campaign_grows_and_is_told_again_only_when_it_changed():
     stream = Stream()
     stream.send(crowd(SPAM, 8))
@@ -147,7 +168,7 @@ def test_copies_years_apart_are_no_campaign():
 
 def test_a_template_shows_what_varies():
     stream = Stream()
-    names = ("anna", "lena", "kate", "olga")
+    names = ("anna", "lena", "kate", "olga", "nina", "vera", "maria")
     stream.send(
         [
             (f"b{i}", f"hi {name}, i made {i + 2}00 dollars this week, ask me how at pay-day.com", START + i)
@@ -156,7 +177,7 @@ def test_a_template_shows_what_varies():
     )
     (campaign,) = stream.updated()
     assert campaign.template == "hi {…} i made {amount} this week ask me how at {link}"
-    assert [(link.value, link.count) for link in campaign.links] == [("pay-day.com", 2)]
+    assert [(link.value, link.count) for link in campaign.links] == [("pay-day.com", 3)]
     assert template_of([]) == ""
 
 
@@ -186,12 +207,12 @@ def test_a_silent_campaign_closes_reopens_and_is_forgotten():
     stream = Stream()
     stream.send(crowd(SPAM, 8))
     stream.updated()
-    stream.send([(f"p{i}", CHAT, START + 9 * DAY) for i in range(3)])
+    stream.send([(f"p{i}", CHAT, START + 9 * DAY) for i in range(5)])
     closed = {campaign.members: campaign.status for campaign in stream.updated()}
     assert closed[8] is Status.CLOSED
     assert stream.send([("bot-9", SPAM.format("x9"), START + 10 * DAY)]).members.tolist() == [9]
     assert stream.updated()[0].status is Status.ACTIVE
-    stream.send(crowd(CHAT, 3, start=START + 200 * DAY))
+    stream.send(crowd(CHAT, 5, start=START + 200 * DAY))
     assert len(stream.campaigns) == 1
     assert stream.send([("bot-1", SPAM.format("x1"), START + 201 * DAY)]).campaigns.tolist() == [0]
 

@@ -124,16 +124,27 @@ def test_what_is_no_bank_is_refused(content, encoder, tmp_path):
         TemplateBank.load(tmp_path / "bank.safetensors", encoder)
 
 
-def test_the_nearest_is_the_nearest_when_the_first_dimensions_tell_most():
+@pytest.mark.parametrize("fading", [40, 1_000], ids=["first dimensions tell most", "all tell the same"])
+@pytest.mark.parametrize("dimensions", [64, 256, 384])
+def test_the_nearest_is_the_nearest(fading, dimensions):
     rng = np.random.default_rng(1)
-    weights = np.exp(-np.arange(256) / 40)
-    known, noise = (rng.normal(size=(3_000, 256)) * weights for _ in range(2))
+    weights = np.exp(-np.arange(dimensions) / fading)
+    known, noise = (rng.normal(size=(3_000, dimensions)) * weights for _ in range(2))
     queries = (known + 0.5 * noise)[:500]
     known, queries = ((v / np.linalg.norm(v, axis=1)[:, None]).astype(np.float32) for v in (known, queries))
     cosines, which = Nearest(known).find(queries)
     every = queries @ known.T
     assert (which == every.argmax(axis=1)).mean() > 0.99
     assert cosines == pytest.approx(every[np.arange(500), which], abs=1e-5)
+
+
+def test_what_is_nearest_does_not_depend_on_what_else_is_asked():
+    known, queries = np.random.default_rng(2).normal(size=(2, 2_500, 256)).astype(np.float32) / 16
+    nearest = Nearest(known)
+    cosines, which = nearest.find(queries[:100])
+    one_by_one = [nearest.find(queries[row : row + 1]) for row in range(100)]
+    assert [found[1][0] for found in one_by_one] == which.tolist()
+    assert [found[0][0] for found in one_by_one] == cosines.tolist()
 
 
 @pytest.mark.parametrize("count", [1, 255, 256, 257, 700])
