@@ -23,13 +23,12 @@ from confluent_kafka.cimpl import OFFSET_BEGINNING
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
 from flows.adopted import Adopted
-from flows.clients import consumer, know_topic, offset_of, producer
+from flows.clients import EOF, consumer, know_topic, offset_of, passes, producer
 from flows.records import About, Record
 from flows.routing import part_key
 
 TRANSACTION_SECONDS: Final = 30.0
 Result = TypeVar("Result")
-_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
 
 
 class SinkError(GillnetError):
@@ -237,9 +236,9 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
                         found.add(self._target.id_of(message), self._target.about_of(message))
                         self._next = offset_of(message) + 1
                         deadline = time.monotonic() + TRANSACTION_SECONDS
-                    elif error.code() == _EOF:
+                    elif error.code() == EOF:
                         return found
-                    elif error.fatal() or not error.retriable():
+                    elif not passes(error):
                         raise SinkError(f"cannot read {self._claim.name} back: {error.str()}")
                 if time.monotonic() > deadline:
                     raise SinkError(f"reading {self._claim.name} back came to a halt; is the broker well?")
