@@ -25,6 +25,7 @@ from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
 from flows.broker_watch import BrokerWatch
 from flows.clients import ensure_topics
+from flows.clock import SystemClock
 from flows.labels import LabelsToLake
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
@@ -186,10 +187,13 @@ class Launcher:
     def _watch(self, cluster: Cluster) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""
         draining_since: float | None = None
+        clock = SystemClock()
         while not cluster.done():
-            dead = cluster.dead()
+            dead, set_back = cluster.dead(), clock.set_back()
             if dead is not None:
                 return _why(dead)
+            if set_back is not None:
+                return set_back
             if self._stop.is_set() and draining_since is None:
                 draining_since = time.monotonic()
                 cluster.drain()
