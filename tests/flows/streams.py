@@ -83,7 +83,7 @@ class Stream:
         """The settings as the command line reads them."""
         chosen = {name: getattr(self.settings, name) for name in FIELDS}
         values = {f"GILLNET_{name}".upper(): str(value) for name, value in chosen.items() if value is not None}
-        return os.environ | values
+        return os.environ | values | {"GILLNET_KAFKA": json.dumps(self.settings.kafka)}
 
     def spawn(self, *flags: str) -> subprocess.Popen[str]:
         """Start ``gillnet run``, and return at once."""
