@@ -126,7 +126,7 @@ class Launcher:
             plan = self._plan(deployment, partitions)
             self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:
-                self._backfill(plan, endpoint, lock)
+                self._backfill(plan, endpoint, broker, lock)
             totals = self._supervise(plan, endpoint, broker, lock)
             lake_sink.finish(LakePlan.of(self._settings, deployment))
             self._labels.finish()
@@ -145,11 +145,11 @@ class Launcher:
             verbose=self._options.verbose,
         )
 
-    def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> None:
+    def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, broker: BrokerWatch, lock: int) -> None:
         """Let one process fill the state before any reads events; it changes all of the state or nothing."""
         cluster = self._start(replace(plan, backfill=True), 1, endpoint, lock)
         try:
-            reason = self._watch(cluster)
+            reason = self._watch(cluster, broker)
         finally:
             cluster.kill()
         if reason is not None:
@@ -161,7 +161,7 @@ class Launcher:
         while True:
             cluster = self._start(plan, self._settings.workers, endpoint, lock)
             try:
-                reason = self._watch(cluster)
+                reason = self._watch(cluster, broker)
                 if reason is None:
                     return _sum(cluster)
             finally:
@@ -184,7 +184,7 @@ class Launcher:
         forget_unfinished(recovery_dir(self._settings))
         return Cluster(plan, workers, endpoint.environment, lock)
 
-    def _watch(self, cluster: Cluster) -> str | None:
+    def _watch(self, cluster: Cluster, broker: BrokerWatch) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""
         draining_since: float | None = None
         clock = SystemClock()
@@ -194,6 +194,7 @@ class Launcher:
                 return _why(dead)
             if set_back is not None:
                 return set_back
+            broker.check_topics()
             if self._stop.is_set() and draining_since is None:
                 draining_since = time.monotonic()
                 cluster.drain()

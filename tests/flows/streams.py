@@ -132,6 +132,11 @@ class Stream:
             assert time.monotonic() < deadline, f"{more} decisions are missing after {seconds} s"
             more -= sum(message.error() is None for message in self._watcher.consume(10_000, 0.1))
 
+    def stop_watching(self) -> None:
+        """Wait for no more decisions."""
+        if self._watcher is not None:
+            self._watcher.close()
+
     def read(self, topic: str) -> list[Message]:
         """Read all that is committed in a topic."""
         partitions = range(ensure_topics(self.settings)[topic])
