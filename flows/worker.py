@@ -53,7 +53,9 @@ from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
 
-_HOPELESS: Final = {UsageError: WRONG_USAGE} | dict.fromkeys((StreamError, NoRoomError, FencedError), CANNOT_CONTINUE)
+_HOPELESS: Final = {
+    UsageError: WRONG_USAGE, FencedError: WRONG_USAGE, StreamError: CANNOT_CONTINUE, NoRoomError: CANNOT_CONTINUE
+}  # fmt: skip
 """Errors that another start would only repeat, and the exit code that says so."""
 _log = logging.getLogger("flows.worker")
 

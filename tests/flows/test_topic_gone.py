@@ -8,9 +8,7 @@ from confluent_kafka.admin import AdminClient
 
 
 @pytest.mark.parametrize("role", ["events_topic", "decisions_topic"])
-def test_a_topic_that_is_deleted_stops_the_stream_with_one_line(
-    new_stream: Callable[..., Any], broker: str, role: str
-):
+def test_a_topic_that_is_deleted_stops_the_stream_with_one_line(new_stream: Callable[..., Any], broker: str, role: str):
     stream = new_stream()
     stream.feed(600)
     process = stream.start()

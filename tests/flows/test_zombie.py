@@ -54,7 +54,7 @@ def test_the_replacement_on_another_machine_fences_the_paused_one(new_stream: Ca
         stream.wait_for_decisions(20, seconds=60)
     stream.feed(600)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1, errors
+    assert process.returncode == 2, errors
     said = [line for line in errors.splitlines() if not line.startswith("{")]
     assert len(said) == 1, errors
     assert re.fullmatch(f"error: another run took over .*{stream.settings.consumer_group}.*", said[0]), said
