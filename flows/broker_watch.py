@@ -1,4 +1,4 @@
-"""Whether the broker answers: asked on a thread of its own, said once when it stops and once when it does again.
+"""Whether the broker answers, and has our topics: asked on a thread of its own, said once when that changes.
 
 The clients of the workers connect again by themselves, and each of them would complain as long as it lasts.
 """
@@ -8,18 +8,26 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Final, Self
 
-from confluent_kafka import KafkaException
+from confluent_kafka import KafkaError, KafkaException, TopicCollection
 from confluent_kafka.admin import AdminClient
 
+from detector.contract.errors import GillnetError
 from detector.settings import Settings
-from flows.clients import client_config
+from flows.clients import UNREACHABLE, client_config, topics_of
 
 ASK_SECONDS: Final = 1.0
 ANSWER_SECONDS: Final = 5.0
+_GONE_ANSWERS: Final = 5
+"""A topic is gone when it was not there so many times in a row: a broker that has just started may not know it yet."""
 _log = logging.getLogger(__name__)
+
+
+class TopicGoneError(GillnetError):
+    """A topic of the deployment was deleted while it ran."""
 
 
 class BrokerWatch:
@@ -29,6 +37,7 @@ class BrokerWatch:
         self._settings, self._tell = settings, tell
         self._up, self._over = threading.Event(), threading.Event()
         self._up.set()
+        self._missed: Counter[str] = Counter()
         self._thread = threading.Thread(target=self._watch, name="broker-watch", daemon=True)
 
     def __enter__(self) -> Self:
@@ -49,6 +58,15 @@ class BrokerWatch:
         while not self._up.wait(ASK_SECONDS / 10) and not stop.is_set():
             continue
         return self._up.is_set()
+
+    def check_topics(self) -> None:
+        """Raise TopicGoneError when one is no longer there; clients would ask for it again and again."""
+        for topic, times in self._missed.copy().items():
+            if times >= _GONE_ANSWERS:
+                raise TopicGoneError(
+                    f"topic {topic!r} is no longer there, so the stream stops: start again, and it is made anew and "
+                    "empty; if it is the topic of events, begin anew too, with another --state-dir"
+                )
 
     def _watch(self) -> None:
         client, address = self._client(), self._settings.bootstrap_servers
@@ -73,8 +91,16 @@ class BrokerWatch:
         return AdminClient(client_config(self._settings, lambda _: None))
 
     def _answers(self, client: AdminClient) -> bool:
+        """Ask about our topics in a way that makes none of them anew."""
+        asked = TopicCollection(list(topics_of(self._settings).values()))
+        answers = client.describe_topics(asked, request_timeout=ANSWER_SECONDS)
         try:
-            client.list_topics(self._settings.events_topic, timeout=ANSWER_SECONDS)
-        except KafkaException:
+            errors = {topic: answer.exception(ANSWER_SECONDS) for topic, answer in answers.items()}
+        except TimeoutError:
             return False
+        codes = {name: error.args[0].code() for name, error in errors.items() if isinstance(error, KafkaException)}
+        if any(code in UNREACHABLE for code in codes.values()):
+            return False
+        missing = [name for name, code in codes.items() if code == KafkaError.UNKNOWN_TOPIC_OR_PART]
+        self._missed = Counter({name: self._missed[name] + 1 for name in missing})
         return True

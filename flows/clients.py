@@ -22,6 +22,15 @@ _FETCH_BYTES_MAX: Final = 8 << 20
 """Of a partition at once; one that is behind is read in a third of the time that librdkafka's 1 MiB takes."""
 _ALL_BROKERS_DOWN: Final = KafkaError._ALL_BROKERS_DOWN  # noqa: SLF001 - librdkafka's own codes are named so
 UNREACHABLE: Final = (_ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._RESOLVE, KafkaError._TIMED_OUT)  # noqa: SLF001 - likewise
+EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - likewise
+LOST: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - likewise
+"""The topic holds no more what comes next."""
+_PASSING: Final = (
+    *UNREACHABLE, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT,
+    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.NETWORK_EXCEPTION,
+    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH,
+    KafkaError.FENCED_LEADER_EPOCH,
+)  # fmt: skip
 _TOPIC_CONFIG: Final = {
     # A replay skips what it finds in the topic; a decision compacted away before the next snapshot would be
     # published again, behind its successor. A day is far more than an epoch.
@@ -98,6 +107,11 @@ def know_topic(client: Consumer, topic: str) -> None:
         client.list_topics(topic, timeout=REACH_SECONDS)
     except KafkaException as error:
         raise BrokerUnreachableError(f"no Kafka broker answered about {topic!r}: {error.args[0].str()}") from None
+
+
+def passes(error: KafkaError) -> bool:
+    """Say whether what a consumer reports goes by itself; its own ``retriable()`` is about producers, and always no."""
+    return error.code() in _PASSING
 
 
 def offset_of(message: Message) -> int:

@@ -7,14 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from confluent_kafka import Consumer, KafkaError, Message, TopicPartition
+from confluent_kafka import Consumer, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
-from flows.clients import REACH_SECONDS, TopicError, connect, consumer
+from flows.clients import EOF, REACH_SECONDS, TopicError, connect, consumer, passes
 
-_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
 _MESSAGES_MAX: Final = 1000
 _HALT_SECONDS: Final = 30.0
 
@@ -62,9 +61,9 @@ def _to_the_end(client: Consumer, topic: str, partitions: int) -> Iterator[Lette
             error = message.error()
             if error is None:
                 yield _letter(message)
-            elif error.code() == _EOF:
+            elif error.code() == EOF:
                 ended.add(message.partition())
-            elif error.fatal() or not error.retriable():
+            elif not passes(error):
                 raise GillnetError(f"cannot read topic {topic!r}: {error.str()}; `gillnet doctor` checks the broker")
         if time.monotonic() > deadline:
             raise GillnetError(f"reading {topic!r} came to a halt; `gillnet doctor` checks the broker")

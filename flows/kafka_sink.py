@@ -23,17 +23,23 @@ from confluent_kafka.cimpl import OFFSET_BEGINNING
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
 from flows.adopted import Adopted
-from flows.clients import consumer, know_topic, offset_of, producer
+from flows.clients import EOF, consumer, know_topic, offset_of, passes, producer
 from flows.records import About, Record
 from flows.routing import part_key
 
 TRANSACTION_SECONDS: Final = 30.0
+_BROKER_ENDS_SECONDS: Final = 2 * TRANSACTION_SECONDS
+"""The broker ends a transaction that is open for so long."""
+_FENCED: Final = KafkaError._FENCED  # noqa: SLF001 - librdkafka's own codes are named so
 Result = TypeVar("Result")
-_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
 
 
 class SinkError(GillnetError):
     """Output could not be written; the worker stops, and what was not committed is written after the restart."""
+
+
+class FencedError(SinkError):
+    """Another run writes here now."""
 
 
 class SinkState(TypedDict):
@@ -91,13 +97,13 @@ class Claim:
     """The right to write a partition: earlier writers are fenced, and what they left open is ended."""
 
     def __init__(self, settings: Settings, topic: str, number: int) -> None:
-        self.number = number
+        self.number, self._group = number, settings.consumer_group
         self.name = f"{topic}/{number}"
         self.producer = producer(
             settings,
             transactional_id=f"{settings.consumer_group}-{topic}-{number}",
             linger_ms=0,
-            transaction_timeout_ms=int(TRANSACTION_SECONDS * 2000),
+            transaction_timeout_ms=int(_BROKER_ENDS_SECONDS * 1000),
         )
         self._claimed = in_background(self._claim)
 
@@ -106,10 +112,20 @@ class Claim:
         self._claimed.result()
 
     def guarded(self, action: Callable[[], None]) -> None:
-        """Do something with the producer; SinkError when the broker refuses."""
+        """Do something with the producer; SinkError when the broker refuses.
+
+        Who was fenced was replaced, and another start would only fence the replacement in turn. But the broker fences
+        a transaction too that it ended itself, when it or we were away for long: that one may be begun again.
+        """
+        started = time.monotonic()
         try:
             action()
         except KafkaException as error:
+            if error.args[0].code() == _FENCED and time.monotonic() - started < _BROKER_ENDS_SECONDS:
+                raise FencedError(
+                    f"another run took over {self.name}, so this one ends, and has written nothing since; one alone "
+                    f"may run for the consumer group {self._group!r}"
+                ) from error
             raise SinkError(f"cannot write to {self.name}: {error.args[0].str()}") from error
 
     def _claim(self) -> None:
@@ -237,9 +253,9 @@ class KafkaSinkPartition(StatefulSinkPartition[Sequence[Record], SinkState]):
                         found.add(self._target.id_of(message), self._target.about_of(message))
                         self._next = offset_of(message) + 1
                         deadline = time.monotonic() + TRANSACTION_SECONDS
-                    elif error.code() == _EOF:
+                    elif error.code() == EOF:
                         return found
-                    elif error.fatal() or not error.retriable():
+                    elif not passes(error):
                         raise SinkError(f"cannot read {self._claim.name} back: {error.str()}")
                 if time.monotonic() > deadline:
                     raise SinkError(f"reading {self._claim.name} back came to a halt; is the broker well?")

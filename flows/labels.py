@@ -11,13 +11,13 @@ import time
 from typing import TYPE_CHECKING, Final
 
 import polars as pl
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.labels import LabelError, decode_label
 from detector.contract.times import rfc3339
 from detector.lake import LakeWriter
-from flows.clients import consumer, offset_of
+from flows.clients import EOF, LOST, consumer, offset_of
 from flows.lake_rows import DEAD_ROWS, DeadRow
 
 if TYPE_CHECKING:
@@ -32,8 +32,6 @@ BAD_LABEL: Final = "bad_label"
 """The cause of a row in the lake's table ``dead_letters`` that came from the topic of labels."""
 _MESSAGES_MAX: Final = 10_000
 _END_SECONDS: Final = 10.0
-_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
-_LOST: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - likewise
 _log = logging.getLogger(__name__)
 
 
@@ -63,7 +61,7 @@ class LabelsToLake:
         self._consumer.assign([self._place(part, writer.last_seq) for part, writer in enumerate(self._writers)])
         while len(ended) < len(self._writers) and time.monotonic() < deadline:
             messages = self._consumer.consume(_MESSAGES_MAX, 0.1)
-            ended.update(m.partition() for m in messages if (error := m.error()) is not None and error.code() == _EOF)
+            ended.update(m.partition() for m in messages if (error := m.error()) is not None and error.code() == EOF)
             self._write([message for message in messages if self._is_label(message)])
         self._consumer.close()
 
@@ -75,12 +73,12 @@ class LabelsToLake:
         error = message.error()
         if error is None:
             return True
-        if error.code() in _LOST:
+        if error.code() in LOST:
             part = message.partition() or 0
             _log.warning("%s/%d no longer holds the labels that come next; reading what it holds", self._topic, part)
             self._consumer.incremental_unassign([TopicPartition(self._topic, part)])
             self._consumer.incremental_assign([self._place(part, 0)])
-        elif error.code() != _EOF:
+        elif error.code() != EOF:
             _log.warning("kafka: labels: %s", error.str())
         return False
 

@@ -25,6 +25,7 @@ from flows import lake_sink, metrics_endpoint
 from flows.broker import EmbeddedBroker
 from flows.broker_watch import BrokerWatch
 from flows.clients import ensure_topics
+from flows.clock import SystemClock
 from flows.labels import LabelsToLake
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
@@ -125,7 +126,7 @@ class Launcher:
             plan = self._plan(deployment, partitions)
             self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:
-                self._backfill(plan, endpoint, lock)
+                self._backfill(plan, endpoint, broker, lock)
             totals = self._supervise(plan, endpoint, broker, lock)
             lake_sink.finish(LakePlan.of(self._settings, deployment))
             self._labels.finish()
@@ -144,11 +145,11 @@ class Launcher:
             verbose=self._options.verbose,
         )
 
-    def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, lock: int) -> None:
+    def _backfill(self, plan: Plan, endpoint: MetricsEndpoint, broker: BrokerWatch, lock: int) -> None:
         """Let one process fill the state before any reads events; it changes all of the state or nothing."""
         cluster = self._start(replace(plan, backfill=True), 1, endpoint, lock)
         try:
-            reason = self._watch(cluster)
+            reason = self._watch(cluster, broker)
         finally:
             cluster.kill()
         if reason is not None:
@@ -160,7 +161,7 @@ class Launcher:
         while True:
             cluster = self._start(plan, self._settings.workers, endpoint, lock)
             try:
-                reason = self._watch(cluster)
+                reason = self._watch(cluster, broker)
                 if reason is None:
                     return _sum(cluster)
             finally:
@@ -183,13 +184,17 @@ class Launcher:
         forget_unfinished(recovery_dir(self._settings))
         return Cluster(plan, workers, endpoint.environment, lock)
 
-    def _watch(self, cluster: Cluster) -> str | None:
+    def _watch(self, cluster: Cluster, broker: BrokerWatch) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""
         draining_since: float | None = None
+        clock = SystemClock()
         while not cluster.done():
-            dead = cluster.dead()
+            dead, set_back = cluster.dead(), clock.set_back()
             if dead is not None:
                 return _why(dead)
+            if set_back is not None:
+                return set_back
+            broker.check_topics()
             if self._stop.is_set() and draining_since is None:
                 draining_since = time.monotonic()
                 cluster.drain()

@@ -11,20 +11,10 @@ from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
-from flows.clients import UNREACHABLE, consumer, know_topic
+from flows.clients import EOF, LOST, consumer, know_topic, passes
 
 _FETCH_SECONDS: Final = 0.001
 _log = logging.getLogger(__name__)
-_EOF: Final = KafkaError._PARTITION_EOF  # noqa: SLF001 - librdkafka's own codes are named so
-_LOST: Final = (KafkaError._AUTO_OFFSET_RESET, KafkaError.OFFSET_OUT_OF_RANGE)  # noqa: SLF001 - likewise
-
-_PASSING: Final = (
-    *UNREACHABLE, KafkaError.LEADER_NOT_AVAILABLE, KafkaError.NOT_LEADER_FOR_PARTITION, KafkaError.REQUEST_TIMED_OUT,
-    KafkaError.BROKER_NOT_AVAILABLE, KafkaError.REPLICA_NOT_AVAILABLE, KafkaError.NETWORK_EXCEPTION,
-    KafkaError.KAFKA_STORAGE_ERROR, KafkaError.OFFSET_NOT_AVAILABLE, KafkaError.UNKNOWN_LEADER_EPOCH,
-    KafkaError.FENCED_LEADER_EPOCH,
-)  # fmt: skip
-"""Errors that go by: what a consumer reports says nothing itself of whether it may."""
 
 
 class StreamError(GillnetError):
@@ -98,13 +88,13 @@ class Reader:
                 self._waiting[partition].append(message)
             elif error is None or partition is None:
                 _log.warning("kafka: %s", error)
-            elif error.code() == _EOF:
+            elif error.code() == EOF:
                 self._at_end.add(partition)
             else:
                 self._complain(error, message)
 
     def _complain(self, error: KafkaError, message: Message) -> None:
-        if error.code() in _LOST:
+        if error.code() in LOST:
             raise StreamError(
                 f"{self.topic}/{message.partition()} no longer holds the offset this state continues from "
                 f"({error.str()}): its events were deleted, or the topic was made anew; to start over from what "
@@ -115,6 +105,6 @@ class Reader:
                 f"topic {self.topic!r} or its partition {message.partition()} is no longer there ({error.str()}): make "
                 "it again with as many partitions, and begin anew with another --state-dir"
             )
-        if error.code() not in _PASSING:
+        if not passes(error):
             raise StreamError(f"cannot read topic {self.topic!r}: {error.str()}")
         _log.warning("kafka: %s", error.str())

@@ -33,7 +33,7 @@ from flows import entity_shards, logs, metrics
 from flows.backfill import fill
 from flows.entity_shards import EntityLimit
 from flows.follow import Decided
-from flows.kafka_sink import KafkaSink, Target
+from flows.kafka_sink import FencedError, KafkaSink, Target
 from flows.lake_sink import LakePlan, LakeSink
 from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
 from flows.reader import StreamError
@@ -53,7 +53,9 @@ from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
 from flows.tally import Tally
 
-_HOPELESS: Final = {UsageError: WRONG_USAGE, StreamError: CANNOT_CONTINUE, NoRoomError: CANNOT_CONTINUE}
+_HOPELESS: Final = {
+    UsageError: WRONG_USAGE, FencedError: WRONG_USAGE, StreamError: CANNOT_CONTINUE, NoRoomError: CANNOT_CONTINUE
+}  # fmt: skip
 """Errors that another start would only repeat, and the exit code that says so."""
 _log = logging.getLogger("flows.worker")
 

@@ -54,6 +54,12 @@ def _load(name: str) -> ModuleType:
 
 
 @pytest.fixture(scope="session")
+def kafka_tools() -> ModuleType:
+    """Give the module that starts Apache Kafka."""
+    return _load("kafka_server")
+
+
+@pytest.fixture(scope="session")
 def embedded_server() -> Iterator[Any]:
     """Run the embedded broker."""
     with EmbeddedBroker() as embedded:

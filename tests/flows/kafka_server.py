@@ -9,6 +9,7 @@ import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from confluent_kafka import KafkaException
@@ -17,20 +18,39 @@ from confluent_kafka.admin import AdminClient
 from flows.broker import EmbeddedBroker, die_with_parent, free_port
 
 
-def _properties(home: Path, folder: Path, client: int, controller: int) -> Path:
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a broker that speaks TLS shows and trusts, and the settings of a client it lets in."""
+
+    server: Path
+    """Its key and its certificate."""
+    authority: Path
+    """Who signs for both sides."""
+    client: dict[str, str]
+
+
+def _properties(home: Path, folder: Path, client: int, controller: int, tls: Tls | None) -> Path:
+    protocol = "SSL" if tls else "PLAINTEXT"
     text = (home / "config" / "server.properties").read_text()
     text += (
         f"\ncontroller.quorum.voters=1@127.0.0.1:{controller}"
-        f"\nlisteners=PLAINTEXT://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"
-        f"\nadvertised.listeners=PLAINTEXT://127.0.0.1:{client}"
+        f"\nlisteners={protocol}://127.0.0.1:{client},CONTROLLER://127.0.0.1:{controller}"
+        f"\nadvertised.listeners={protocol}://127.0.0.1:{client}"
         f"\nlog.dirs={folder / 'logs'}\n"
     )
+    if tls:
+        text += (
+            "inter.broker.listener.name=SSL\nlistener.security.protocol.map=SSL:SSL,CONTROLLER:PLAINTEXT\n"
+            "ssl.client.auth=required\n"
+            f"ssl.keystore.type=PEM\nssl.keystore.location={tls.server}\n"
+            f"ssl.truststore.type=PEM\nssl.truststore.location={tls.authority}\n"
+        )
     path = folder / "server.properties"
     path.write_text(text)
     return path
 
 
-def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait(process: subprocess.Popen[bytes], port: int, log: Path, client: dict[str, str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         assert process.poll() is None, log.read_text()[-2000:]
@@ -38,7 +58,7 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
             up = probe.connect_ex(("127.0.0.1", port)) == 0
         if up:
             try:
-                AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0}).list_topics(timeout=5)
+                AdminClient({"bootstrap.servers": f"127.0.0.1:{port}", "log_level": 0, **client}).list_topics(timeout=5)
             except KafkaException:
                 continue
             return
@@ -49,11 +69,12 @@ def _wait(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
 class KafkaServer:
     """A broker process on a port and folder of its own, that can be killed and comes back with what it had."""
 
-    def __init__(self, home: Path, folder: Path) -> None:
+    def __init__(self, home: Path, folder: Path, tls: Tls | None = None) -> None:
         self._home, self._log = home, folder / "server.log"
         self._client = free_port()
         self.address = f"127.0.0.1:{self._client}"
-        self._properties = _properties(home, folder, self._client, free_port())
+        self._properties = _properties(home, folder, self._client, free_port(), tls)
+        self._as_client = tls.client if tls else {}
         self._environment = os.environ | {"KAFKA_HEAP_OPTS": "-Xmx384m", "LOG_DIR": str(folder / "server-logs")}
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
         subprocess.run(
@@ -69,7 +90,7 @@ class KafkaServer:
                 [self._home / "bin" / "kafka-server-start.sh", self._properties],
                 env=self._environment, stdout=sink, stderr=sink, start_new_session=True, preexec_fn=die_with_parent(),
             )  # fmt: skip
-        _wait(self._process, self._client, self._log)
+        _wait(self._process, self._client, self._log, self._as_client)
 
     def kill(self) -> None:
         """Kill -9."""
@@ -116,9 +137,9 @@ class StoppedBroker:
 
 
 @contextmanager
-def kafka_server(home: Path, folder: Path) -> Iterator[KafkaServer]:
+def kafka_server(home: Path, folder: Path, tls: Tls | None = None) -> Iterator[KafkaServer]:
     """Run a broker; it is stopped and forgotten at the end."""
-    server = KafkaServer(home, folder)
+    server = KafkaServer(home, folder, tls)
     try:
         server.start()
         yield server

@@ -83,7 +83,7 @@ class Stream:
         """The settings as the command line reads them."""
         chosen = {name: getattr(self.settings, name) for name in FIELDS}
         values = {f"GILLNET_{name}".upper(): str(value) for name, value in chosen.items() if value is not None}
-        return os.environ | values
+        return os.environ | values | {"GILLNET_KAFKA": json.dumps(self.settings.kafka)}
 
     def spawn(self, *flags: str) -> subprocess.Popen[str]:
         """Start ``gillnet run``, and return at once."""
@@ -131,6 +131,11 @@ class Stream:
         while more > 0:
             assert time.monotonic() < deadline, f"{more} decisions are missing after {seconds} s"
             more -= sum(message.error() is None for message in self._watcher.consume(10_000, 0.1))
+
+    def stop_watching(self) -> None:
+        """Wait for no more decisions."""
+        if self._watcher is not None:
+            self._watcher.close()
 
     def read(self, topic: str) -> list[Message]:
         """Read all that is committed in a topic."""

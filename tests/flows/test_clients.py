@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from detector.settings import load_settings
 from flows import clients
 from flows.broker import EmbeddedBroker
-from flows.clients import consumer, ensure_topics
+from flows.clients import consumer, ensure_topics, passes
 
 
 def test_a_broker_that_goes_away_is_said_once_not_thirty_times_a_second(
@@ -29,6 +29,23 @@ def test_a_broker_that_goes_away_is_said_once_not_thirty_times_a_second(
         _consume_until(client, lambda: False, seconds=2)
     client.close()
     assert 1 <= len(caplog.records) <= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "goes_by"),
+    [
+        ("_TRANSPORT", True),
+        ("_ALL_BROKERS_DOWN", True),
+        ("NOT_LEADER_FOR_PARTITION", True),
+        ("LEADER_NOT_AVAILABLE", True),
+        ("UNKNOWN_TOPIC_OR_PART", False),
+        ("TOPIC_AUTHORIZATION_FAILED", False),
+        ("_AUTO_OFFSET_RESET", False),
+        ("_FATAL", False),
+    ],
+)
+def test_what_a_broker_that_restarts_causes_goes_by_and_nothing_else_does(name: str, goes_by: bool):
+    assert passes(KafkaError(getattr(KafkaError, name))) is goes_by
 
 
 def test_an_interrupt_while_a_client_is_made_is_an_interrupt():

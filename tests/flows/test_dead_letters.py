@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,20 @@ def test_letters_are_read_back_as_they_came(stream: Any):
     assert [letter.place for letter in letters] == ["0-1", "0-2", "0-3", "0-4"]
     assert [letter.cause for letter in letters] == ["unknown_type", "not_json", "wrong_type", "unknown_type"]
     assert {letter.key for letter in letters} == {b"a"}
+
+
+def test_letters_are_read_to_the_last_though_the_broker_goes_away_meanwhile(
+    settings_of: Callable[..., Settings], server: Any
+):
+    # Fetched a little at a time, or all would be here before it goes.
+    settings = settings_of(kafka={"fetch.max.bytes": "1000000", "queued.max.messages.kbytes": "1"})
+    ensure_topics(settings)
+    produce(settings, settings.dead_letters_topic, [[(b"a", bytes(2000))] * 4000])
+    letters = read_letters(settings)
+    next(letters)
+    with server.away():
+        time.sleep(1)
+    assert sum(1 for _ in letters) == 3999
 
 
 def test_the_list_counts_causes_and_shows_the_newest(stream: Any, gillnet: Callable[..., tuple[int, str]]):

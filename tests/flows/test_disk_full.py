@@ -1,10 +1,11 @@
-"""The disk of the state is full: a small one of its own, in a mount namespace, really full."""
+"""The disk of the state or the lake is full: a small one of its own, in a mount namespace, really full."""
 
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 SIZE = "96m"
@@ -40,7 +41,7 @@ def fill(folder: Path) -> Path:
     return filler
 
 
-@pytest.mark.parametrize("disk", ["state_dir"], indirect=True)
+@pytest.mark.parametrize("disk", ["state_dir", "lake_dir"], indirect=True)
 def test_a_full_disk_stops_the_stream_with_the_reason_and_nothing_is_lost(disk: tuple[Any, Path]):
     stream, folder = disk
     stream.feed(1000)
@@ -54,4 +55,8 @@ def test_a_full_disk_stops_the_stream_with_the_reason_and_nothing_is_lost(disk: 
     assert "Traceback" not in errors
     filler.unlink()
     stream.run()
-    assert stream.decisions() == stream.expected()[0]
+    decisions, counts = stream.expected()
+    assert stream.decisions() == decisions
+    lake = folder if stream.settings.lake_dir.name == folder.name else stream.settings.lake_dir
+    rows = pl.read_parquet(lake / "events" / "*" / "*.parquet").select("partition", "offset")
+    assert len(rows) == len(rows.unique()) == counts["processed"] + counts["duplicate"] + counts["late"]
