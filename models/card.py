@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import metrics
+from models.calibration import expected_calibration_error
 from models.folder import PLOTS
 from models.segments import HUMANS_MIN
 from models.split import BY_TIME, FOLDS, Side
@@ -29,7 +30,7 @@ _INTERVALS: Final[dict[str, Measure]] = {
     "AUC": metrics.auc,
     "average precision": metrics.average_precision,
     "Brier score": lambda is_bot, scores: float(np.mean((scores - is_bot) ** 2)),
-    "expected calibration error": metrics.expected_calibration_error,
+    "expected calibration error": expected_calibration_error,
     "recall at 1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.01),
     "recall at 0.1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.001),
 }
