@@ -12,6 +12,7 @@ import numpy as np
 from models.calibration import Calibration, Platt, fit_isotonic, fit_platt
 from models.split import FOLDS, Side
 from models.tuning import Tuned, tune
+from models.vector_file import ROWS, VectorFile, pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -75,7 +76,7 @@ def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, .
     texts = tuple(booster.model_to_string(num_iteration=rounds) for booster in boosters)
     raw = np.empty(len(points.account))
     for k, text in enumerate(texts):
-        raw[fold == k] = _raw(lgb.Booster(model_str=text), points.vectors[fold == k])
+        raw[fold == k] = _raw(lgb.Booster(model_str=text), points, fold == k)
     older = split.on(Side.OLDER)[points.account]
     of_older, _ = _train(points, accounts, features, older, parameters, rounds)
     final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, rounds)
@@ -169,13 +170,29 @@ def _dataset(
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
     is_bot, weights = accounts.is_bot[points.account][rows], _weights(points, accounts)[rows]
+    vectors = points.vectors
     return lgb.Dataset(
-        points.vectors[rows],
+        _Chosen(vectors, np.flatnonzero(rows)) if isinstance(vectors, VectorFile) else vectors[rows],
         is_bot.astype(float),
         weight=weights * _class_weights(is_bot, weights),
         feature_name=list(features),
         reference=reference,
     )
+
+
+class _Chosen(lgb.Sequence):
+    """Rows of a file as LightGBM asks for them: some to find the bins, then all in turn."""
+
+    batch_size = ROWS
+
+    def __init__(self, vectors: VectorFile, rows: NDArray[np.int64]) -> None:
+        self._vectors, self._rows = vectors, rows
+
+    def __getitem__(self, place: int | slice | list[int]) -> NDArray[np.float64]:
+        return self._vectors[self._rows[place]]
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def _weights(points: Points, accounts: Accounts) -> NDArray[np.float64]:
@@ -195,10 +212,12 @@ def _class_weights(is_bot: NDArray[np.bool_], weights: NDArray[np.float64]) -> N
     )
 
 
-def _raw(booster: lgb.Booster, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not len(vectors):
-        return np.empty(0)
-    return np.asarray(booster.predict(vectors, raw_score=True, num_threads=1), np.float64)
+def _raw(booster: lgb.Booster, points: Points, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    parts = [
+        np.asarray(booster.predict(piece, raw_score=True, num_threads=1), np.float64)
+        for piece in pieces(points.vectors, np.flatnonzero(rows))
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _calibrate(
