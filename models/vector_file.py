@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from detector.contract.errors import GillnetError
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,7 +67,11 @@ class VectorFile:
     def _write(self, values: NDArray[np.float64], at: int) -> None:
         left = values.data.cast("B")
         while left:
-            done = os.pwrite(self._file.fileno(), left, at)
+            try:
+                done = os.pwrite(self._file.fileno(), left, at)
+            except OSError as error:
+                needed = f"vectors of so many accounts are kept on disk, and that failed ({error.strerror})"
+                raise GillnetError(f"{needed}: make room, or set TMPDIR to a folder that has it") from error
             left, at = left[done:], at + done
 
     def __getitem__(self, rows: int | slice | NDArray[np.int64] | NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -1,9 +1,13 @@
 """Vectors on disk are read as an array in memory is."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from detector.contract.errors import GillnetError
 from models.vector_file import VectorFile, pieces
 
 PUTS = st.lists(st.lists(st.integers(0, 40), max_size=12, unique=True), min_size=1, max_size=6)
@@ -36,3 +40,10 @@ def test_a_copy_with_some_columns_stays_when_the_rest_is_let_go():
     del file
     assert second[:].tolist() == [[2.0], [4.0]]
     assert [piece.tolist() for piece in pieces(second, np.array([1]))] == [[[4.0]]]
+
+
+def test_a_full_disk_is_said():
+    with Path("/dev/full").open("r+b", buffering=0) as full:
+        file = VectorFile(1, full)
+        with pytest.raises(GillnetError, match=r"No space left on device.*TMPDIR"):
+            file.append(np.ones((1, 1)))
