@@ -1,9 +1,8 @@
 """Flip some labels of a real set and measure what trees that learned from them make of accounts they never saw.
 
 Each fifth of the accounts is judged, by its true labels, by trees that learned from the others, of whose labels a share
-was flipped at random. *As given*: all labels teach alike. *Dropped*: accounts are left out that trees of other accounts
-contradict, by confident learning (Northcutt, Jiang and Chuang, 2021): their probability of the other class is at least
-its mean among the accounts that have that label. *Halved*: those accounts count half.
+was flipped at random. *As given*: all labels teach alike. *Halved*: those in doubt count half, as with `gillnet train
+--doubt-labels` (`models/label_doubt.py`). *Dropped*: accounts in doubt are left out.
 
 Run: python benchmarks/label_noise.py [SOURCE] [--sets NAME …], where SOURCE (../shared/data) holds one folder a set.
 """
@@ -34,6 +33,7 @@ from detector.files import read_events
 from detector.histories import Recipe, collect
 from detector.vector_table import read_vectors
 from models.history import Accounts, Points
+from models.label_doubt import in_doubt
 from models.metrics import auc, recall_at_fpr
 from models.split import FOLDS, split_accounts
 from models.training import Options, _parameters, _train
@@ -48,7 +48,6 @@ SHARES: Final = (0.0, 0.05, 0.1, 0.2)
 ROUNDS: Final = 300
 LIMITS: Final = DecodeLimits(event_bytes_max=1 << 18, ts_min_ms=0, future_ms_max=0)
 CONSOLE: Final = Console(width=160)
-Weights = NDArray[np.float64] if TYPE_CHECKING else object
 
 
 def read(name: str, source: Path, work: Path) -> tuple[Points, Accounts, tuple[str, ...]]:
@@ -91,8 +90,7 @@ def contradicted(points: Points, accounts: Accounts, names: tuple[str, ...], see
         booster = trees(points, accounts, names, fold[points.account] != k)
         own = ends[fold[points.account[ends]] == k]
         is_likely[points.account[own]] = booster.predict(points.vectors[own], num_threads=1)
-    as_bots, as_humans = is_likely[accounts.is_bot].mean(), 1 - is_likely[~accounts.is_bot].mean()
-    return np.where(accounts.is_bot, 1 - is_likely >= as_humans, is_likely >= as_bots)
+    return in_doubt(accounts.is_bot, is_likely)
 
 
 WAYS: Final[dict[str, Callable[[NDArray[np.bool_]], NDArray[np.float64]]]] = {

@@ -180,7 +180,8 @@ def _manifest(
     options = recipe.options
     chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
     tuned = {} if fitted.tuned is None else {"tuned": msgspec.to_builtins(fitted.tuned.best), "tried": options.trials}
-    training = summary | chosen | tuned | {"synthetic": recipe.synthetic} | dict(recipe.about)
+    doubted = {} if fitted.doubted is None else {"labels_doubted": fitted.doubted}
+    training = summary | chosen | tuned | doubted | {"synthetic": recipe.synthetic} | dict(recipe.about)
     return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 

@@ -93,13 +93,14 @@ def _data(results: Results) -> str:
         "trees that never saw the account they judge. The model itself has seen all of them. Besides, the newer fifth "
         f"of the accounts ({newer}) is judged by trees that saw the older ones."
     )
-    training = results.manifest.training
+    training, doubted = results.manifest.training, results.fitted.doubted
+    doubts = f" {doubted:,} labels that other accounts' trees contradict count half." if doubted is not None else ""
     return "\n\n".join(
         [
             "## Data",
             f"{training['labelled_accounts']:,} labelled accounts with events "
             f"({training['labels_without_events']:,} labels without); {_points(training)}. Accounts count equally, "
-            "however many vectors they give; the last weighs as much as all before it.",
+            f"however many vectors they give; the last weighs as much as all before it.{doubts}",
             f"{how} No account is on two sides, and no campaign (where labels name campaigns).",
             _table(["side", "humans", "bots", "events"], rows),
         ]

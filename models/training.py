@@ -10,6 +10,7 @@ import lightgbm as lgb
 import numpy as np
 
 from models.calibration import Calibration, Platt, fit_isotonic, fit_platt
+from models.label_doubt import doubting
 from models.split import FOLDS, Side
 from models.tuning import Tuned, tune
 from models.vector_file import ROWS, VectorFile, pieces
@@ -36,6 +37,8 @@ class Options:
     learning_rate: float = 0.05
     resamples: int = 200
     """Resamples of the accounts behind the card's intervals."""
+    doubt_labels: bool = False
+    """Whether labels that trees of other accounts contradict count half (`models.label_doubt`)."""
     trials: int = 0
     """Settings of the trees to try before training; 0 takes those that are given."""
     progress: Callable[[int, int], None] | None = field(default=None, compare=False)
@@ -57,6 +60,8 @@ class Fitted:
     """Trees that saw the older accounts only."""
     tuned: Tuned | None = None
     """What a search for settings came to, where one was asked for."""
+    doubted: int | None = None
+    """How many labels counted half, where that was asked for."""
 
 
 def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, ...], options: Options) -> Fitted:
@@ -71,25 +76,51 @@ def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, .
 
         tuned = tune(parameters, loss_of, options.trials, options.seed, options.progress)
         parameters |= tuned.best.parameters
-    boosters, losses = _folds(points, accounts, fold, features, parameters, options.rounds)
+    held, doubted = _held_out(points, accounts, fold, features, parameters, options.rounds), None
+    if options.doubt_labels:
+        ends = np.flatnonzero(points.nth == accounts.events[points.account])
+        accounts, doubted = doubting(accounts, 1 / (1 + np.exp(-held.raw[ends])))
+        held = _held_out(points, accounts, fold, features, parameters, options.rounds)
+    older = split.on(Side.OLDER)[points.account]
+    of_older, _ = _train(points, accounts, features, older, parameters, held.rounds)
+    final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, held.rounds)
+    gains = final.feature_importance("gain")
+    return Fitted(
+        model_text=final.model_to_string(),
+        calibration=_calibrate(held.raw, points, accounts, (final.lower_bound(), final.upper_bound())),
+        rounds=held.rounds,
+        gains=gains / max(gains.sum(), 1e-12),
+        without_fold=held.texts,
+        of_older=of_older.model_to_string(),
+        tuned=tuned,
+        doubted=doubted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """Trees that never saw one fold, in the order of the folds, how many, and what they say of the points in it."""
+
+    texts: tuple[str, ...]
+    rounds: int
+    raw: NDArray[np.float64]
+
+
+def _held_out(
+    points: Points,
+    accounts: Accounts,
+    fold: NDArray[np.int8],
+    features: tuple[str, ...],
+    parameters: dict[str, Any],
+    rounds_max: int,
+) -> _HeldOut:
+    boosters, losses = _folds(points, accounts, fold, features, parameters, rounds_max)
     rounds = _rounds(losses, accounts)
     texts = tuple(booster.model_to_string(num_iteration=rounds) for booster in boosters)
     raw = np.empty(len(points.account))
     for k, text in enumerate(texts):
         raw[fold == k] = _raw(lgb.Booster(model_str=text), points, fold == k)
-    older = split.on(Side.OLDER)[points.account]
-    of_older, _ = _train(points, accounts, features, older, parameters, rounds)
-    final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, rounds)
-    gains = final.feature_importance("gain")
-    return Fitted(
-        model_text=final.model_to_string(),
-        calibration=_calibrate(raw, points, accounts, (final.lower_bound(), final.upper_bound())),
-        rounds=rounds,
-        gains=gains / max(gains.sum(), 1e-12),
-        without_fold=texts,
-        of_older=of_older.model_to_string(),
-        tuned=tuned,
-    )
+    return _HeldOut(texts, rounds, raw)
 
 
 def _folds(

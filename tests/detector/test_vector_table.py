@@ -16,7 +16,7 @@ from detector.histories import Recipe
 from detector.training import evaluate_vectors, train_on_vectors
 from detector.vector_table import read_vectors
 from models import vector_file
-from models.folder import load
+from models.folder import load, read_manifest
 from models.training import Options
 
 RECIPE = Recipe(options=Options(rounds=40, resamples=5))
@@ -66,6 +66,17 @@ def test_a_table_on_disk_gives_the_same_model(tmp_path, monkeypatch):
     on_disk = read_vectors(vectors)
     assert isinstance(on_disk.vectors, vector_file.VectorFile)
     assert train_on_vectors(on_disk, known, tmp_path / "disk", RECIPE) == held
+
+
+def test_labels_in_doubt_are_counted_in_the_folder_and_the_card(tmp_path):
+    vectors, labels = write(tmp_path)
+    told = ("--vectors", str(vectors), "--labels", str(labels), "--output", str(tmp_path / "m"), "--rounds", "20")
+    assert run("train", *told, "--doubt-labels") == 0
+    doubted = read_manifest(tmp_path / "m").training["labels_doubted"]
+    assert 0 < doubted < 30
+    assert (
+        f" {doubted} labels that other accounts' trees contradict count half." in (tmp_path / "m/card.md").read_text()
+    )
 
 
 def test_a_planted_copy_of_the_label_is_refused_unless_left_out(tmp_path):
