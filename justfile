@@ -74,7 +74,7 @@ chaos KILLS="20": setup
 audit: setup
     uv audit --frozen --preview-features audit-command
 
-# replay the real data sets of SOURCE through the whole system and print what came out
+# replay the real data sets of SOURCE through the whole system, train on them, and print how well that does
 real SOURCE="../shared/data" *ARGS: setup
     @{{ python }} benchmarks/real.py "$@"
 

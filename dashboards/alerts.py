@@ -126,6 +126,16 @@ ALERTS: Final = (
         "itself has changed: gillnet retrain, and compare before you promote.",
     ),
     Alert(
+        "GillnetMiscalibrated",
+        "ticket",
+        90,
+        "max(gillnet_calibration_error) > 0.15 and sum(gillnet_calibration_accounts) >= 300"
+        " and min(gillnet_calibration_accounts) >= 30",
+        "For two hours scores have been far from what labels said of the same accounts afterwards.",
+        "Look at some of the labelled accounts with gillnet investigate: are the labels right? Then gillnet retrain, "
+        "and compare before you promote.",
+    ),
+    Alert(
         "GillnetModelRefused",
         "ticket",
         0,

@@ -247,6 +247,21 @@ MODEL: Final = (
         width=12,
     ),
     Panel(
+        "Calibration on labelled accounts",
+        "percentunit",
+        "How far scores were from the share of bots among accounts that were labelled within the week (expected "
+        "calibration error, each account by its last score before its label). Rising with many accounts beside it: "
+        "scores no longer mean what they say; `gillnet retrain`, and compare.",
+        {"error": "max(gillnet_calibration_error)"},
+    ),
+    Panel(
+        "Labelled accounts behind it",
+        "none",
+        "Accounts labelled within the week, and scored before that by the model that decides. With fewer than a few "
+        "hundred the error is mostly chance.",
+        {"{{label}}": "max by (label) (gillnet_calibration_accounts)"},
+    ),
+    Panel(
         "Messages read again",
         "suffix: /min",
         "Messages in doubt: read by the larger encoder, or passed over as its budget was spent. Much passed over for "

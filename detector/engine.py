@@ -86,9 +86,9 @@ class AccountShard:
         return {} if self._drift is None else self._drift.take()
 
     def process(self, batch: ShardBatch, watermark_ms: int, now_ms: int | None) -> ShardResult:
-        """Process a batch; ``now_ms`` dates the decisions (None: by event time, for runs that must repeat exactly).
+        """Process a batch, after ending the verdicts whose time is over at the watermark.
 
-        Verdicts whose time is over at the watermark expire first.
+        ``now_ms`` dates the decisions (None: by event time, for runs that must repeat exactly).
         """
         expired = self.expire(watermark_ms, now_ms)
         self._sweep(watermark_ms)
@@ -123,15 +123,14 @@ class AccountShard:
             self._drift.observe(ts, seen, scores[observed])
         picked = event >> np.uint64(11) < self._sample_below  # keys are uniform in 64 bits
         picked[changes.row] = True
-        sampled = np.flatnonzero(picked)
         return Judged(
             places=places,
             outcomes=computed.outcomes,
             processed=processed,
             scores=scores,
             verdicts=after,
-            sampled=processed[sampled],
-            vectors=computed.vectors[kept[sampled]],
+            sampled=processed[picked],
+            vectors=computed.vectors[kept[picked]],
             decisions=self._decide(
                 batch.events, processed, computed.vectors[kept[changes.row]], scores, changes, slots, now_ms
             ),

@@ -24,6 +24,7 @@ from features.state import TTL_MS
 from features.views import Catalogue
 from models.history import Accounts, Points, Trace
 from models.training import Options
+from models.vector_file import VectorFile, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 POINTS_AFTER: Final = (5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)
 """After how many events of an account a vector is taken for training, besides its last."""
+
+MANY_ACCOUNTS: Final = 50_000
+"""From so many labelled accounts on, their vectors are kept on disk; fewer have at most a gigabyte of them."""
 
 Events = Iterable[pl.DataFrame]
 """Batches of events in ``EVENT_SCHEMA``, in arrival order."""
@@ -212,28 +216,40 @@ def _numbered(account: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[
 
 
 class _Taken:
-    """Vectors at the chosen points, and the last one of each account so far."""
+    """Vectors at the chosen points, and the last one of each account so far; of many accounts, on disk."""
 
     def __init__(self, accounts: int, recipe: Recipe) -> None:
+        columns = len(recipe.catalogue.names)
         self._after = np.array(recipe.points_after, np.int64)
-        self._last = np.zeros((accounts, len(recipe.catalogue.names)))
+        many = accounts >= MANY_ACCOUNTS
+        self._last = VectorFile(columns) if many else np.zeros((accounts, columns))
         self._events = np.zeros(accounts, np.int64)
-        self._parts: list[tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]] = []
+        self._vectors: VectorFile | list[NDArray[np.float64]] = VectorFile(columns) if many else []
+        self._parts: list[tuple[NDArray[np.int64], NDArray[np.int64]]] = []
 
     def add(self, rows: _Rows) -> None:
         picked = np.isin(rows.nth, self._after)
-        self._parts.append((rows.vectors[picked], rows.account[picked], rows.nth[picked]))
+        self._vectors.append(rows.vectors[picked])
+        self._parts.append((rows.account[picked], rows.nth[picked]))
         ends, reversed_at = np.unique(rows.account[::-1], return_index=True)
         at = len(rows.account) - 1 - reversed_at
-        self._last[ends], self._events[ends] = rows.vectors[at], rows.nth[at]
+        self._events[ends] = rows.nth[at]
+        if isinstance(self._last, VectorFile):
+            self._last.put(ends, rows.vectors[at])
+        else:
+            self._last[ends] = rows.vectors[at]
 
     def points(self, seen: NDArray[np.int64]) -> Points:
         """Return all points of the accounts with events, renumbered, in the order of account and event."""
         ended = seen[~np.isin(self._events[seen], self._after)]
-        self._parts.append((self._last[ended], ended, self._events[ended]))
-        vectors, account, nth = (np.concatenate(column) for column in zip(*self._parts, strict=True))
+        for piece in pieces(self._last, ended):
+            self._vectors.append(piece)
+        self._parts.append((ended, self._events[ended]))
+        account, nth = (np.concatenate(column) for column in zip(*self._parts, strict=True))
         order = np.lexsort((nth, account))
-        return Points(vectors[order], np.searchsorted(seen, account[order]), nth[order])
+        held = self._vectors
+        vectors = held.ordered(order) if isinstance(held, VectorFile) else np.concatenate(held)[order]
+        return Points(vectors, np.searchsorted(seen, account[order]), nth[order])
 
 
 def accounts_of(labels: pl.DataFrame, ids: pl.DataFrame, account: NDArray[np.int64], ts: NDArray[np.int64]) -> Accounts:
@@ -258,7 +274,9 @@ def accounts_of(labels: pl.DataFrame, ids: pl.DataFrame, account: NDArray[np.int
 def _fingerprint(points: Points, accounts: Accounts) -> str:
     content = hashlib.sha256()
     known = (accounts.is_bot, accounts.group, accounts.first_ms, accounts.weight)
-    for column in (points.vectors, points.account, points.nth, *known):
+    for piece in pieces(points.vectors):
+        content.update(np.ascontiguousarray(piece).data)
+    for column in (points.account, points.nth, *known):
         if column is not None:
             content.update(np.ascontiguousarray(column).tobytes())
     return content.hexdigest()

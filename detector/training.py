@@ -23,6 +23,7 @@ from models.segments import SegmentRate, false_positives
 from models.split import FOLDS, Side, Split, split_accounts
 from models.thresholds import choose_thresholds, highest_of
 from models.training import Fitted, fit
+from models.vector_file import VectorFile, pieces
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,9 +85,7 @@ def _train(
     columns = recipe.columns(all_names)
     accounts, split = history.accounts, split_accounts(history.accounts, recipe.options.seed)
     names = tuple(all_names[i] for i in columns)
-    points = Points(
-        np.ascontiguousarray(history.points.vectors[:, columns]), history.points.account, history.points.nth
-    )
+    points = _with(columns, history.points)
     fitted = fit(points, accounts, split, names, recipe.options)
     described = partial(_manifest, fitted, names, all_names, recipe, history.summary)
     draft = described(dict.fromkeys(STEPS, Threshold(1.0, 0.0)))
@@ -114,6 +113,13 @@ def _train(
         test=tested,
         newer=newer,
     )
+
+
+def _with(columns: list[int], points: Points) -> Points:
+    vectors = points.vectors
+    if isinstance(vectors, VectorFile):
+        return replace(points, vectors=vectors.select(columns))
+    return replace(points, vectors=np.ascontiguousarray(vectors[:, columns]))
 
 
 def _unseen(draft: Manifest, fitted: Fitted, split: Split) -> FoldModels:
@@ -174,7 +180,8 @@ def _manifest(
     options = recipe.options
     chosen = {"seed": options.seed, "rounds_max": options.rounds, "folds": FOLDS}
     tuned = {} if fitted.tuned is None else {"tuned": msgspec.to_builtins(fitted.tuned.best), "tried": options.trials}
-    training = summary | chosen | tuned | {"synthetic": recipe.synthetic} | dict(recipe.about)
+    doubted = {} if fitted.doubted is None else {"labels_doubted": fitted.doubted}
+    training = summary | chosen | tuned | doubted | {"synthetic": recipe.synthetic} | dict(recipe.about)
     return manifest_of(fitted.model_text, names, all_names, fitted.calibration, thresholds, training)
 
 
@@ -182,7 +189,8 @@ def _newer(points: Points, accounts: Accounts, split: Split, of_older: Model) ->
     """Rank the newer accounts, as they stand at their end, by trees that saw only the older."""
     at_end = points.nth == accounts.events[points.account]
     rows = np.flatnonzero(at_end & split.on(Side.NEWER)[points.account])
-    return rank(accounts.is_bot[points.account[rows]], of_older.score(points.vectors[rows]))
+    scores = np.concatenate([of_older.score(piece) for piece in pieces(points.vectors, rows)])
+    return rank(accounts.is_bot[points.account[rows]], scores)
 
 
 def _sizes(accounts: Accounts, split: Split) -> dict[str, dict[str, int]]:

@@ -26,6 +26,7 @@ from flows.broker import EmbeddedBroker
 from flows.broker_watch import BrokerWatch
 from flows.clients import ensure_topics
 from flows.clock import SystemClock
+from flows.label_watch import LabelWatch
 from flows.labels import LabelsToLake
 from flows.lake_sink import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
@@ -118,6 +119,7 @@ class Launcher:
             endpoint = metrics_endpoint.serve(self._settings)
             stack.callback(endpoint.stop)
             broker = stack.enter_context(BrokerWatch(self._settings, endpoint.broker_answers))
+            stack.enter_context(LabelWatch(self._settings.lake_dir, endpoint.labels_say))
             partitions = topics[self._settings.events_topic]
             self._tell(Started(self._settings, endpoint.url, partitions))
             if not is_compiled():

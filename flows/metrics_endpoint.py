@@ -17,6 +17,7 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from detector.contract.errors import GillnetError
+from detector.label_calibration import LabelCalibration
 from detector.settings import Settings
 
 WORKER_FILE: Final = re.compile(r"_([1-9][0-9]*)\.db$")
@@ -41,6 +42,7 @@ class WorkersCollector:
         self._workers = MultiProcessCollector(None, str(directory))  # type: ignore[no-untyped-call]  # untyped there
         self._lock = threading.Lock()
         self._restarts, self._broker_up = 0, True
+        self._on_labels: LabelCalibration | None = None
 
     def restarted(self) -> None:
         """Count one restart of the workers."""
@@ -49,6 +51,10 @@ class WorkersCollector:
     def broker_answers(self, up: bool) -> None:
         """Note whether the broker answers."""
         self._broker_up = up
+
+    def labels_say(self, calibration: LabelCalibration | None) -> None:
+        """Note how scores agree with labels; None where that is not known."""
+        self._on_labels = calibration
 
     def collect(self) -> Iterator[Metric]:
         """Yield every metric, summed over the workers that live and have lived."""
@@ -60,6 +66,8 @@ class WorkersCollector:
             "gillnet_worker_restarts", "Restarts of the workers after one of them died", value=self._restarts
         )
         yield GaugeMetricFamily("gillnet_broker_up", "Whether the broker answers: 1 or 0", value=int(self._broker_up))
+        if self._on_labels is not None:
+            yield from _calibration(self._on_labels)
 
     def _bury_the_dead(self) -> None:
         for file in sorted(self._directory.glob("*.db")):
@@ -77,6 +85,17 @@ class WorkersCollector:
             total.write_value(key, total.read_value(key)[0] + value, 0.0)  # type: ignore[no-untyped-call]  # untyped there
         total.close()  # type: ignore[no-untyped-call]  # untyped there
         file.unlink()
+
+
+def _calibration(found: LabelCalibration) -> Iterator[Metric]:
+    said = "Expected calibration error of the scores that labelled accounts had before their label"
+    yield GaugeMetricFamily("gillnet_calibration_error", said, value=found.error)
+    accounts = GaugeMetricFamily(
+        "gillnet_calibration_accounts", "Labelled accounts behind the calibration error", labels=["label"]
+    )
+    for label, count in (("bot", found.bots), ("human", found.humans)):
+        accounts.add_metric([label], count)
+    yield accounts
 
 
 class MetricsEndpoint:
@@ -116,6 +135,10 @@ class MetricsEndpoint:
     def broker_answers(self, up: bool) -> None:
         """Note whether the broker answers, which only the launcher asks."""
         self._collector.broker_answers(up)
+
+    def labels_say(self, calibration: LabelCalibration | None) -> None:
+        """Note how scores agree with labels, which only the launcher looks at."""
+        self._collector.labels_say(calibration)
 
     def stop(self) -> None:
         """Close the endpoint and remove the workers' files."""

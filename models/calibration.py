@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+BINS: Final = 10
+"""Equal slices of [0, 1] over which the expected calibration error is taken."""
 _RAW_MAX: Final = 700.0  # beyond it exp overflows, and every probability has long been 0 or 1
 
 
@@ -85,3 +87,10 @@ def fit_isotonic(
     inner = dict(zip(middles[rising].tolist(), shares[rising].tolist(), strict=True))
     knots = {raw_bounds[0] - 1: 0.0} | inner | {raw_bounds[1] + 1: 1.0}
     return Isotonic(tuple(knots), tuple(knots.values()))
+
+
+def expected_calibration_error(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
+    """Return the mean distance between score and share of bots over equal slices of the score."""
+    slices = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
+    gaps = np.bincount(slices, scores - is_bot, minlength=BINS)
+    return float(np.abs(gaps).sum() / len(scores))

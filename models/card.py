@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models import metrics
+from models.calibration import expected_calibration_error
 from models.folder import PLOTS
 from models.segments import HUMANS_MIN
 from models.split import BY_TIME, FOLDS, Side
@@ -29,7 +30,7 @@ _INTERVALS: Final[dict[str, Measure]] = {
     "AUC": metrics.auc,
     "average precision": metrics.average_precision,
     "Brier score": lambda is_bot, scores: float(np.mean((scores - is_bot) ** 2)),
-    "expected calibration error": metrics.expected_calibration_error,
+    "expected calibration error": expected_calibration_error,
     "recall at 1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.01),
     "recall at 0.1 % false positives": lambda is_bot, scores: metrics.recall_at_fpr(is_bot, scores, 0.001),
 }
@@ -92,13 +93,14 @@ def _data(results: Results) -> str:
         "trees that never saw the account they judge. The model itself has seen all of them. Besides, the newer fifth "
         f"of the accounts ({newer}) is judged by trees that saw the older ones."
     )
-    training = results.manifest.training
+    training, doubted = results.manifest.training, results.fitted.doubted
+    doubts = f" {doubted:,} labels that other accounts' trees contradict count half." if doubted is not None else ""
     return "\n\n".join(
         [
             "## Data",
             f"{training['labelled_accounts']:,} labelled accounts with events "
             f"({training['labels_without_events']:,} labels without); {_points(training)}. Accounts count equally, "
-            "however many vectors they give; the last weighs as much as all before it.",
+            f"however many vectors they give; the last weighs as much as all before it.{doubts}",
             f"{how} No account is on two sides, and no campaign (where labels name campaigns).",
             _table(["side", "humans", "bots", "events"], rows),
         ]

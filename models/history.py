@@ -10,6 +10,8 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from models.vector_file import VectorFile
+
 
 @dataclass(frozen=True, slots=True)
 class Accounts:
@@ -36,7 +38,7 @@ class Accounts:
 class Points:
     """Vectors as they stood after chosen events; ``account`` indexes ``Accounts``."""
 
-    vectors: NDArray[np.float64]
+    vectors: NDArray[np.float64] | VectorFile
     account: NDArray[np.int64]
     nth: NDArray[np.int64]
     """How many events of its account a vector has seen."""

@@ -17,16 +17,14 @@ from sklearn.metrics import (
     roc_curve,
 )
 
+from models.calibration import expected_calibration_error
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
     from models.history import Accounts, Trace
-
-BINS: Final = 10
-"""Equal slices of [0, 1] over which the expected calibration error is taken."""
-
 
 EVENTS_SEEN: Final = (5, 10, 20, 50, 100, 200, 500, 1000)
 """After how many events of an account it is asked whether it was flagged by then."""
@@ -134,13 +132,6 @@ def recall_at_fpr(is_bot: NDArray[np.bool_], scores: NDArray[np.float64], fpr_ma
         return None
     fpr, tpr, _ = roc_curve(is_bot, scores, drop_intermediate=False)
     return float(tpr[fpr <= fpr_max].max())
-
-
-def expected_calibration_error(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> float:
-    """Return the mean distance between score and share of bots over equal slices of the score."""
-    slices = np.minimum((scores * BINS).astype(np.int64), BINS - 1)
-    gaps = np.bincount(slices, scores - is_bot, minlength=BINS)
-    return float(np.abs(gaps).sum() / len(scores))
 
 
 def bootstrap(

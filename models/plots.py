@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.metrics import precision_recall_curve
 
-from models.metrics import BINS
+from models.calibration import BINS
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,8 +10,10 @@ import lightgbm as lgb
 import numpy as np
 
 from models.calibration import Calibration, Platt, fit_isotonic, fit_platt
+from models.label_doubt import doubting
 from models.split import FOLDS, Side
 from models.tuning import Tuned, tune
+from models.vector_file import ROWS, VectorFile, pieces
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,6 +37,8 @@ class Options:
     learning_rate: float = 0.05
     resamples: int = 200
     """Resamples of the accounts behind the card's intervals."""
+    doubt_labels: bool = False
+    """Whether labels that trees of other accounts contradict count half (`models.label_doubt`)."""
     trials: int = 0
     """Settings of the trees to try before training; 0 takes those that are given."""
     progress: Callable[[int, int], None] | None = field(default=None, compare=False)
@@ -56,6 +60,8 @@ class Fitted:
     """Trees that saw the older accounts only."""
     tuned: Tuned | None = None
     """What a search for settings came to, where one was asked for."""
+    doubted: int | None = None
+    """How many labels counted half, where that was asked for."""
 
 
 def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, ...], options: Options) -> Fitted:
@@ -70,25 +76,51 @@ def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, .
 
         tuned = tune(parameters, loss_of, options.trials, options.seed, options.progress)
         parameters |= tuned.best.parameters
-    boosters, losses = _folds(points, accounts, fold, features, parameters, options.rounds)
+    held, doubted = _held_out(points, accounts, fold, features, parameters, options.rounds), None
+    if options.doubt_labels:
+        ends = np.flatnonzero(points.nth == accounts.events[points.account])
+        accounts, doubted = doubting(accounts, 1 / (1 + np.exp(-held.raw[ends])))
+        held = _held_out(points, accounts, fold, features, parameters, options.rounds)
+    older = split.on(Side.OLDER)[points.account]
+    of_older, _ = _train(points, accounts, features, older, parameters, held.rounds)
+    final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, held.rounds)
+    gains = final.feature_importance("gain")
+    return Fitted(
+        model_text=final.model_to_string(),
+        calibration=_calibrate(held.raw, points, accounts, (final.lower_bound(), final.upper_bound())),
+        rounds=held.rounds,
+        gains=gains / max(gains.sum(), 1e-12),
+        without_fold=held.texts,
+        of_older=of_older.model_to_string(),
+        tuned=tuned,
+        doubted=doubted,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _HeldOut:
+    """Trees that never saw one fold, in the order of the folds, how many, and what they say of the points in it."""
+
+    texts: tuple[str, ...]
+    rounds: int
+    raw: NDArray[np.float64]
+
+
+def _held_out(
+    points: Points,
+    accounts: Accounts,
+    fold: NDArray[np.int8],
+    features: tuple[str, ...],
+    parameters: dict[str, Any],
+    rounds_max: int,
+) -> _HeldOut:
+    boosters, losses = _folds(points, accounts, fold, features, parameters, rounds_max)
     rounds = _rounds(losses, accounts)
     texts = tuple(booster.model_to_string(num_iteration=rounds) for booster in boosters)
     raw = np.empty(len(points.account))
     for k, text in enumerate(texts):
-        raw[fold == k] = _raw(lgb.Booster(model_str=text), points.vectors[fold == k])
-    older = split.on(Side.OLDER)[points.account]
-    of_older, _ = _train(points, accounts, features, older, parameters, rounds)
-    final, _ = _train(points, accounts, features, np.ones(len(fold), np.bool_), parameters, rounds)
-    gains = final.feature_importance("gain")
-    return Fitted(
-        model_text=final.model_to_string(),
-        calibration=_calibrate(raw, points, accounts, (final.lower_bound(), final.upper_bound())),
-        rounds=rounds,
-        gains=gains / max(gains.sum(), 1e-12),
-        without_fold=texts,
-        of_older=of_older.model_to_string(),
-        tuned=tuned,
-    )
+        raw[fold == k] = _raw(lgb.Booster(model_str=text), points, fold == k)
+    return _HeldOut(texts, rounds, raw)
 
 
 def _folds(
@@ -169,13 +201,29 @@ def _dataset(
     reference: lgb.Dataset | None = None,
 ) -> lgb.Dataset:
     is_bot, weights = accounts.is_bot[points.account][rows], _weights(points, accounts)[rows]
+    vectors = points.vectors
     return lgb.Dataset(
-        points.vectors[rows],
+        _Chosen(vectors, np.flatnonzero(rows)) if isinstance(vectors, VectorFile) else vectors[rows],
         is_bot.astype(float),
         weight=weights * _class_weights(is_bot, weights),
         feature_name=list(features),
         reference=reference,
     )
+
+
+class _Chosen(lgb.Sequence):
+    """Rows of a file as LightGBM asks for them: some to find the bins, then all in turn."""
+
+    batch_size = ROWS
+
+    def __init__(self, vectors: VectorFile, rows: NDArray[np.int64]) -> None:
+        self._vectors, self._rows = vectors, rows
+
+    def __getitem__(self, place: int | slice | list[int]) -> NDArray[np.float64]:
+        return self._vectors[self._rows[place]]
+
+    def __len__(self) -> int:
+        return len(self._rows)
 
 
 def _weights(points: Points, accounts: Accounts) -> NDArray[np.float64]:
@@ -195,10 +243,12 @@ def _class_weights(is_bot: NDArray[np.bool_], weights: NDArray[np.float64]) -> N
     )
 
 
-def _raw(booster: lgb.Booster, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
-    if not len(vectors):
-        return np.empty(0)
-    return np.asarray(booster.predict(vectors, raw_score=True, num_threads=1), np.float64)
+def _raw(booster: lgb.Booster, points: Points, rows: NDArray[np.bool_]) -> NDArray[np.float64]:
+    parts = [
+        np.asarray(booster.predict(piece, raw_score=True, num_threads=1), np.float64)
+        for piece in pieces(points.vectors, np.flatnonzero(rows))
+    ]
+    return np.concatenate(parts) if parts else np.empty(0)
 
 
 def _calibrate(

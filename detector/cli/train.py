@@ -51,6 +51,10 @@ def train(
         int,
         typer.Option(min=0, help="Try so many settings of the trees first, with Optuna; each takes five trainings."),
     ] = 0,
+    doubt_labels: Annotated[
+        bool,
+        typer.Option("--doubt-labels", help="Labels that trees of other accounts contradict count half; takes longer."),
+    ] = False,
     features: Annotated[
         list[str] | None, typer.Option(help="Only these: names or patterns, parted by commas.  [default: all]")
     ] = None,
@@ -82,7 +86,7 @@ def train(
         features=tuple(part.strip() for given in features or () for part in given.split(",") if part.strip()),
         synthetic=synthetic,
     )
-    options = Options(seed=seed, rounds=rounds, trials=tune)
+    options = Options(seed=seed, rounds=rounds, trials=tune, doubt_labels=doubt_labels)
     known = read_labels(labels)
     if events is None:
         assert vectors is not None

@@ -40,6 +40,9 @@ WELL = {
     "gillnet_watermark_delay_seconds": "2x200",
     "gillnet_models_refused_total": "0x200",
     'gillnet_drift{column="score"}': "0.05x200",
+    "gillnet_calibration_error": "0.04x200",
+    'gillnet_calibration_accounts{label="bot"}': "80x200",
+    'gillnet_calibration_accounts{label="human"}': "400x200",
 }
 # What must go wrong, on top of all being well, for each alert: a series, and how it runs by the minute.
 WRONG: dict[str, dict[str, str]] = {
@@ -59,6 +62,7 @@ WRONG: dict[str, dict[str, str]] = {
     "GillnetWorkersRestart": {"gillnet_worker_restarts_total": "0x180 0+1x20"},
     "GillnetWatermarkStuck": {"gillnet_watermark_delay_seconds": "2x150 0+60x50"},
     "GillnetDrift": {'gillnet_drift{column="score"}': "0.05x20 0.4x180"},
+    "GillnetMiscalibrated": {"gillnet_calibration_error": "0.04x20 0.3x180"},
     "GillnetModelRefused": {"gillnet_models_refused_total": "0x160 1x40"},
     "GillnetLakeNotWriting": {'gillnet_lake_rows_total{table="events"}': "0+5990x150 898500x50"},
 }
@@ -120,6 +124,11 @@ def test_nothing_but_down_fires_before_the_first_start(promtool: str, tmp_path: 
 
 def test_a_wave_of_blocks_needs_a_day_to_compare_with(promtool: str, tmp_path: Path):
     _fires(promtool, tmp_path, {**WELL, BLOCKS: "0+20x200"}, set(), at=45)
+
+
+def test_a_few_labels_do_not_make_a_model_miscalibrated(promtool: str, tmp_path: Path):
+    few = {'gillnet_calibration_accounts{label="bot"}': "12x200", "gillnet_calibration_error": "0.3x200"}
+    _fires(promtool, tmp_path, {**WELL, **few}, set())
 
 
 @pytest.mark.parametrize("name", WRONG)

@@ -11,7 +11,10 @@ from dashboards.panels import ROWS
 from flows.metrics import REGISTRY
 
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count"), "gauge": ("",)}
-OF_THE_LAUNCHER = {"gillnet_worker_restarts_total", "gillnet_broker_up"}
+OF_THE_LAUNCHER = {
+    *("gillnet_worker_restarts_total", "gillnet_broker_up"),
+    *("gillnet_calibration_error", "gillnet_calibration_accounts"),
+}
 QUERIES = {
     **{f"{panel.title}: {legend}": q for row in ROWS.values() for panel in row for legend, q in panel.queries.items()},
     **{alert.name: alert.query for alert in ALERTS},

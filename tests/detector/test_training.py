@@ -10,14 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from detector import cli
+from detector import cli, histories
 from detector.contract.errors import UsageError
 from detector.contract.events import EVENT_SCHEMA
 from detector.contract.labels import LABELS_SCHEMA
 from detector.histories import Recipe, collect, score_history
 from detector.training import evaluate, train
+from models import vector_file
 from models.folder import load, read_manifest
 from models.training import Options
+from models.vector_file import VectorFile
 
 CONTRACT = [
     *("auc", "average_precision", "brier", "ece", "threshold", "precision", "recall", "f1", "f1_weighted"),
@@ -101,6 +103,15 @@ def test_labels_without_events_are_counted_and_left_out() -> None:
     more = pl.concat([LABELS, LABELS.head(1).with_columns(account_id=pl.lit("ghost"))])
     history = collect(batches(EVENTS)(), more, RECIPE)
     assert (len(history.accounts), history.summary["labels_without_events"]) == (len(LABELS), 1)
+
+
+def test_vectors_on_disk_give_the_same_bytes(trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(histories, "MANY_ACCOUNTS", 1)
+    monkeypatch.setattr(vector_file, "ROWS", 64)
+    assert isinstance(collect(batches(EVENTS, 77)(), LABELS, RECIPE).points.vectors, VectorFile)
+    train(batches(EVENTS, 77), LABELS, tmp_path, RECIPE)
+    for name in ("model.json", "model.txt", "card.md"):
+        assert (tmp_path / name).read_bytes() == (trained / name).read_bytes()
 
 
 def test_the_same_data_and_seed_give_the_same_bytes(trained: Path, tmp_path: Path) -> None:

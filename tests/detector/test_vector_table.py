@@ -9,13 +9,14 @@ import numpy as np
 import polars as pl
 import pytest
 
-from detector import cli
+from detector import cli, vector_table
 from detector.contract.errors import UsageError
 from detector.contract.labels import read_labels
 from detector.histories import Recipe
 from detector.training import evaluate_vectors, train_on_vectors
 from detector.vector_table import read_vectors
-from models.folder import load
+from models import vector_file
+from models.folder import load, read_manifest
 from models.training import Options
 
 RECIPE = Recipe(options=Options(rounds=40, resamples=5))
@@ -53,6 +54,29 @@ def test_csv_and_parquet_give_the_same_model(tmp_path):
         for file in (vectors, vectors.with_suffix(".csv"))
     }
     assert len(versions) == 1
+
+
+def test_a_table_on_disk_gives_the_same_model(tmp_path, monkeypatch):
+    vectors, labels = write(tmp_path, rows=3)
+    known = read_labels(labels)
+    held = train_on_vectors(read_vectors(vectors), known, tmp_path / "held", RECIPE)
+    monkeypatch.setattr(vector_table, "_HELD_BYTES", 0)
+    monkeypatch.setattr(vector_table, "ROWS", 64)
+    monkeypatch.setattr(vector_file, "ROWS", 64)
+    on_disk = read_vectors(vectors)
+    assert isinstance(on_disk.vectors, vector_file.VectorFile)
+    assert train_on_vectors(on_disk, known, tmp_path / "disk", RECIPE) == held
+
+
+def test_labels_in_doubt_are_counted_in_the_folder_and_the_card(tmp_path):
+    vectors, labels = write(tmp_path)
+    told = ("--vectors", str(vectors), "--labels", str(labels), "--output", str(tmp_path / "m"), "--rounds", "20")
+    assert run("train", *told, "--doubt-labels") == 0
+    doubted = read_manifest(tmp_path / "m").training["labels_doubted"]
+    assert 0 < doubted < 30
+    assert (
+        f" {doubted} labels that other accounts' trees contradict count half." in (tmp_path / "m/card.md").read_text()
+    )
 
 
 def test_a_planted_copy_of_the_label_is_refused_unless_left_out(tmp_path):

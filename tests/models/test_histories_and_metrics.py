@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from detector.contract.errors import UsageError
+from models.calibration import expected_calibration_error
 from models.history import Accounts, Points, Trace
-from models.metrics import bootstrap, expected_calibration_error, measure, recall_at_fpr
+from models.metrics import bootstrap, measure, recall_at_fpr
 from models.split import BY_TIME, FOLDS, STRATIFIED, Side, split_accounts
 from models.thresholds import FLOORS, choose_thresholds, flagged_share
 
