@@ -9,6 +9,7 @@ from typing import Any
 
 from dashboards.alerts import ALERTS
 from dashboards.panels import ROWS
+from detector.label_calibration import LabelCalibration
 from detector.settings import Settings
 from flows.metrics_endpoint import MetricsEndpoint, serve
 
@@ -53,6 +54,7 @@ def test_every_query_of_the_board_returns_data(
     scraping: Callable[[str], AbstractContextManager[Any]], wait_until: Callable[[Callable[[], Any]], Any]
 ):
     endpoint = serve(Settings(metrics_port=0))
+    endpoint.labels_say(LabelCalibration(error=0.02, bots=40, humans=400))
     with _recording(endpoint), scraping(f"{endpoint.host}:{endpoint.port}") as prometheus:
         empty = list(BOARD)
 

@@ -49,7 +49,8 @@ class Suspicious:
     feature_names = ("accounts_per_device_1h", "accounts_per_text_24h", "messages_received_count_24h")
 
     def score(self, vectors: np.ndarray) -> np.ndarray:
-        return np.clip(np.nan_to_num(vectors) @ [0.05, 0.04, 0.01], 0, 1)
+        devices, texts, received = np.nan_to_num(vectors).T
+        return np.clip((5 * devices + 4 * texts + received) / 100, 0, 1)  # a product of matrices may round by the row
 
     def explain(self, vectors: np.ndarray) -> np.ndarray:
         return np.nan_to_num(vectors)
