@@ -33,6 +33,7 @@ from flows.lake_sink import LakePlan, LaneState
 from flows.plan import Plan
 from flows.shards import ShardState
 from flows.state import checkpoints_dir, recovery_dir
+from flows.tally import Report
 from flows.visit import Visits, visit
 
 _TELL_SECONDS: Final = 5.0
@@ -53,21 +54,21 @@ class _Held:
         return sum(sum(counts.values()) for counts in self.counts.values())
 
 
-def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
+def fill(plan: Plan, draining: threading.Event) -> Report:
     """Fill the features of this version from the lake, unless the state has them; nothing is counted."""
     _log.setLevel(logging.INFO)  # it was asked for and takes long: said also when little else is
     settings, started = Settings.model_validate_json(plan.settings), time.monotonic()
     held = _read(settings, plan)
     if held.current and all(held.current.values()):
         _log.info("the state has the features of this version: nothing to fill")
-        return {}
+        return Report()
     _publish(settings, plan, held)
     with TemporaryDirectory(prefix="backfill-", dir=settings.state_dir) as scratch:
         filling = _filling(settings, plan)
         history = History(settings.lake_dir, _deployments(settings, plan, held), filling.horizon_ms, Path(scratch))
         if not (held.current or history.events):
             _log.info("the lake %s holds no events: nothing to fill", settings.lake_dir)
-            return {}
+            return Report()
         _compare(settings, plan, held, history)
         reader = MessageReader.load(settings)
         filled = _replay(history, filling, reader, draining)
@@ -77,7 +78,7 @@ def fill(plan: Plan, draining: threading.Event) -> dict[str, int]:
         len(DEFAULT.features), f"{len(filled):,}", f"{filled.events:,}", history.since, time.monotonic() - started,
         f"; {filled.changed:,} events have another outcome than they had" if filled.changed else "",
     )  # fmt: skip
-    return {}
+    return Report()
 
 
 def _read(settings: Settings, plan: Plan) -> _Held:

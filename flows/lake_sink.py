@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -57,9 +57,11 @@ class LakePlan:
 class LakeSink(FixedPartitionedSink[LakeItem, LaneState]):
     """Writes rows to the lane they are keyed by."""
 
-    def __init__(self, plan: LakePlan, feature_names: Sequence[str]) -> None:
+    def __init__(self, plan: LakePlan, feature_names: Sequence[str], tell: Callable[[int, int], None]) -> None:
+        """``tell`` takes each lane's number and the last epoch it staged."""
         self._plan = plan
         self._feature_names = feature_names
+        self._tell = tell
 
     def list_parts(self) -> list[str]:
         """Name every lane."""
@@ -72,13 +74,21 @@ class LakeSink(FixedPartitionedSink[LakeItem, LaneState]):
     def build_part(self, step_id: str, for_part: str, resume_state: LaneState | None) -> LakeLane:
         """Take over a lane."""
         del step_id
-        return LakeLane(self._plan, int(for_part), self._feature_names, resume_state)
+        return LakeLane(self._plan, int(for_part), self._feature_names, resume_state, self._tell)
 
 
 class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
     """One lane. When Bytewax asks for a snapshot, the previous one is durable and this one is not."""
 
-    def __init__(self, plan: LakePlan, number: int, feature_names: Sequence[str], state: LaneState | None) -> None:
+    def __init__(
+        self,
+        plan: LakePlan,
+        number: int,
+        feature_names: Sequence[str],
+        state: LaneState | None,
+        tell: Callable[[int, int], None],
+    ) -> None:
+        self._number, self._tell = number, tell
         self._feature_names = feature_names
         self._items: list[LakeItem] = []
         self._writer = LakeWriter(plan.folder, plan.lane(number))
@@ -90,6 +100,7 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lake-rows")
         self._rows = 0
         self._writer.recover(self._state["seq"])
+        self._tell(number, self._state["seq"])
 
     def write_batch(self, values: list[LakeItem]) -> None:
         """Keep what came until the epoch ends; rows are made meanwhile, so that its end waits for few of them."""
@@ -109,6 +120,7 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         self._adding = []
         self._writer.stage(durable + 1)
         self._state = {"seq": durable + 1, "published": published}
+        self._tell(self._number, durable + 1)
         return self._state.copy()
 
     def _hand_over(self) -> None:
@@ -135,12 +147,16 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         return told
 
 
-def finish(plan: LakePlan) -> None:
-    """Publish everything staged: called when every worker has ended well, and so everything is durable."""
-    for number in range(plan.lanes):
+def finish(plan: LakePlan, lanes: Mapping[int, int]) -> None:
+    """Publish all that workers staged, who have all ended well, so that it is durable.
+
+    ``lanes`` says up to where. What else lies there a worker staged that was killed, in a lane that no worker has taken
+    over since: Bytewax does so when there is something to write.
+    """
+    for number, seq in lanes.items():
         writer = LakeWriter(plan.folder, plan.lane(number))
-        writer.publish(writer.last_seq)
-        writer.forget(writer.last_seq)
+        writer.publish(seq)
+        writer.forget(seq)
 
 
 def count_files(files: tuple[Path, ...]) -> None:

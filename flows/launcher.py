@@ -34,7 +34,7 @@ from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
 from flows.recovery import forget_unfinished
 from flows.room import no_room_said
 from flows.state import Deployment, locked, open_deployment, read_totals, recovery_dir, write_totals
-from flows.tally import COUNTED
+from flows.tally import COUNTED, Report
 from flows.workers import Cluster, Worker
 
 FAST_FAILURE_SECONDS: Final = 20.0
@@ -129,12 +129,12 @@ class Launcher:
             self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:
                 self._backfill(plan, endpoint, broker, lock)
-            totals = self._supervise(plan, endpoint, broker, lock)
-            lake_sink.finish(LakePlan.of(self._settings, deployment))
+            said = self._supervise(plan, endpoint, broker, lock)
+            lake_sink.finish(LakePlan.of(self._settings, deployment), said.lanes)
             self._labels.finish()
             before = read_totals(self._settings)
-            write_totals(self._settings, totals)
-            return {name: totals.get(name, 0) - before.get(name, 0) for name in COUNTED}
+            write_totals(self._settings, said.counts)
+            return {name: said.counts.get(name, 0) - before.get(name, 0) for name in COUNTED}
 
     def _plan(self, deployment: Deployment, partitions: int) -> Plan:
         return Plan(
@@ -157,7 +157,7 @@ class Launcher:
         if reason is not None:
             raise WorkersFailedError(f"the features were not filled, and the state is as it was: {reason}")
 
-    def _supervise(self, plan: Plan, endpoint: MetricsEndpoint, broker: BrokerWatch, lock: int) -> dict[str, int]:
+    def _supervise(self, plan: Plan, endpoint: MetricsEndpoint, broker: BrokerWatch, lock: int) -> Report:
         """Run clusters until one ends well. That the broker is away is no failure of theirs: it is waited for."""
         failures = 0
         while True:
@@ -246,8 +246,11 @@ def _why(worker: Worker) -> str:
     return worker.reason()
 
 
-def _sum(cluster: Cluster) -> dict[str, int]:
+def _sum(cluster: Cluster) -> Report:
     total: Counter[str] = Counter()
+    lanes: dict[int, int] = {}
     for worker in cluster.workers:
-        total.update(worker.totals())
-    return dict(total)
+        said = worker.report()
+        total.update(said.counts)
+        lanes |= said.lanes
+    return Report(dict(total), lanes)

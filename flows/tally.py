@@ -6,7 +6,17 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+import msgspec
+
 COUNTED: Final = ("read", "processed", "duplicate", "late", "dead", "decisions")
+
+
+class Report(msgspec.Struct):
+    """What a worker says as it ends well."""
+
+    counts: dict[str, int] = {}
+    lanes: dict[int, int] = {}
+    """The last epoch that each lane of the lake staged, or had staged when this worker took it over."""
 
 
 @dataclass(slots=True)
@@ -16,6 +26,11 @@ class Tally:
     sources: dict[int, dict[str, int]] = field(default_factory=dict)
     shards: dict[int, dict[str, int]] = field(default_factory=dict)
     decisions: dict[int, int] = field(default_factory=dict)
+    lanes: dict[int, int] = field(default_factory=dict)
+
+    def report(self) -> Report:
+        """Tell all of it."""
+        return Report(self.totals(), self.lanes)
 
     def totals(self) -> dict[str, int]:
         """Sum up this worker's counts."""

@@ -51,7 +51,7 @@ from flows.shards import Judge, record_committed
 from flows.source import EventsSource, SourceOptions
 from flows.state import Deployment, checkpoints_dir, recovery_dir
 from flows.stream import Routes, Sinks, build
-from flows.tally import Tally
+from flows.tally import Report, Tally
 
 _HOPELESS: Final = {
     UsageError: WRONG_USAGE, FencedError: WRONG_USAGE, StreamError: CANNOT_CONTINUE, NoRoomError: CANNOT_CONTINUE
@@ -60,8 +60,8 @@ _HOPELESS: Final = {
 _log = logging.getLogger("flows.worker")
 
 
-def run(plan: Plan, draining: threading.Event) -> dict[str, int]:
-    """Run the flow until it ends or is drained; what it has counted."""
+def run(plan: Plan, draining: threading.Event) -> Report:
+    """Run the flow until it ends or is drained; what it has to say."""
     settings = Settings.model_validate_json(plan.settings)
     warm()  # events wait for nothing that could be loaded before they are read
     entity_shards.warm()
@@ -80,7 +80,7 @@ def run(plan: Plan, draining: threading.Event) -> dict[str, int]:
         recovery_config=RecoveryConfig(str(recovery), backup_interval=timedelta(0)),  # type: ignore[no-untyped-call]  # likewise
     )
     source.close()
-    return tally.totals()
+    return tally.report()
 
 
 def _judge(settings: Settings, plan: Plan) -> Judge:
@@ -148,7 +148,7 @@ def _sinks(settings: Settings, plan: Plan, tally: Tally) -> Sinks:
         sink(decisions),
         sink(dead),
         sink(told),
-        LakeSink(LakePlan.of(settings, fixed), DEFAULT.names),
+        LakeSink(LakePlan.of(settings, fixed), DEFAULT.names, tally.lanes.__setitem__),
         sink(scores) if settings.publish_scores else None,
     )
 
@@ -173,7 +173,7 @@ def _known_cause(error: BaseException) -> GillnetError | None:
 
 
 def main() -> int:
-    """Read the plan, run, and write the totals."""
+    """Read the plan, run, and write what there is to say."""
     plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
     report = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print there; the report stays clean
@@ -186,13 +186,13 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held back until we could listen
     try:
         with no_room_said(Settings.model_validate_json(plan.settings)):
-            totals = (fill if plan.backfill else run)(plan, draining)
+            said = (fill if plan.backfill else run)(plan, draining)
     except BaseException as error:  # noqa: BLE001 - the process ends here, whatever it was, and says why
         known = _known_cause(error)
         _log.critical(f"{FAILED}: %s", known or f"{type(error).__name__}: {error}", exc_info=None if known else error)
         return next((code for kind, code in _HOPELESS.items() if isinstance(known, kind)), 1)
     with report:
-        report.write(msgspec.json.encode(totals))
+        report.write(msgspec.json.encode(said))
     return 0
 
 

@@ -16,6 +16,7 @@ import msgspec
 
 from flows.broker import die_with_parent, free_port
 from flows.plan import FAILED, Plan
+from flows.tally import Report
 
 _TAIL_LINES: Final = 40
 _ONE_THREAD: Final = dict.fromkeys(
@@ -66,11 +67,11 @@ class Worker:
         self._process.wait()
         self._listener.join(_GRACE_SECONDS)
 
-    def totals(self) -> dict[str, int]:
-        """Read what it counted; only after it ended well."""
+    def report(self) -> Report:
+        """Read what it says; only after it ended well."""
         assert self._process.stdout is not None
         self._listener.join(_GRACE_SECONDS)
-        return msgspec.json.decode(self._process.stdout.read(), type=dict[str, int])
+        return msgspec.json.decode(self._process.stdout.read(), type=Report)
 
     def reason(self) -> str:
         """Say why it died, as well as it can be known."""

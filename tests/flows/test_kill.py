@@ -8,6 +8,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import polars as pl
+
+from detector.contract.events import EVENT_SCHEMA
+from detector.lake import LakeWriter
+from flows.clients import ensure_topics
+from flows.lake_sink import LakePlan
+from flows.state import open_deployment
+
 
 def feed(stream: Any, enough: threading.Event) -> None:
     while not enough.is_set():
@@ -42,3 +50,24 @@ def test_kills_change_no_count_of_who_shares_what(new_stream: Callable[..., Any]
     expected, _ = stream.expected()
     assert len(expected) > 300
     assert stream.decisions() == expected
+
+
+def test_what_a_killed_worker_staged_is_not_published_by_a_run_that_has_nothing_to_write(
+    new_stream: Callable[..., Any],
+):
+    """The worker dies between staging its first epoch and its snapshot; the next run ends before it is given events."""
+    stream = new_stream(topic_partitions=1)
+    stream.settings.state_dir.mkdir(parents=True)
+    topics = ensure_topics(stream.settings)
+    plan = LakePlan.of(stream.settings, open_deployment(stream.settings, topics))
+    event = {"event_id": "never", "type": "message", "account_id": "a", "ts": int(time.time() * 1000)}
+    for number in range(plan.lanes):
+        lane = LakeWriter(plan.folder, plan.lane(number))
+        lane.add("events", pl.DataFrame([event], EVENT_SCHEMA).with_columns(outcome=pl.lit("processed")))
+        lane.stage(1)
+    stream.run()
+    stream.feed(50)
+    assert stream.run()["read"] == 50
+    events = pl.read_parquet(plan.folder / "events/*/*.parquet")
+    assert len(events) == 49  # one of fifty is no event
+    assert "never" not in set(events["event_id"])
