@@ -12,6 +12,7 @@ from detector.cli.checks import Finding, Level, examine
 from detector.settings import Settings
 from flows.broker import EmbeddedBroker, free_port
 from flows.clients import ensure_topics
+from flows.producer import produce
 from flows.reader import Reader
 from flows.state import locked, open_deployment
 from models import SHIPPED, registry
@@ -134,6 +135,26 @@ def test_events_that_are_no_longer_there_fail(broker):
     assert worst.level is Level.FAIL
     assert worst.found == "doctor-events/0 holds 0 to 0, and 5000 comes next"
     assert "--state-dir" in (worst.advice or "")
+
+
+def test_events_that_came_in_one_batch_and_were_all_read_are_no_fault(broker):
+    """Of its last batch the embedded broker tells only where the first message is."""
+    settings = Settings(bootstrap_servers=broker, consumer_group="doctor-batch", events_topic="doctor-batch")
+    partitions = ensure_topics(settings)
+    with locked(settings.state_dir):
+        open_deployment(settings, partitions)
+    produce(settings, settings.events_topic, [[(b"same key", b"{}")] * 50])
+    reader = Reader(settings, tell_ends=True)
+    for part in range(partitions[settings.events_topic]):
+        reader.add(part, None)
+    ends: dict[int, int] = {}
+    while sum(ends.values()) < 50:
+        for part in range(partitions[settings.events_topic]):
+            for message in reader.take(part):
+                ends[part] = message.offset() + 1
+    reader.commit(ends, wait=True)
+    reader.close()
+    assert [found.level for found in findings(settings)["offsets"]] == [Level.OK]
 
 
 @pytest.mark.parametrize("fault", ["changed", "cut short"])
