@@ -57,10 +57,7 @@ class CompiledTrees:
 
     def raw_scores(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Sum the leaves each row falls into, as ``Booster.predict(raw_score=True)`` does."""
-        if vectors.ndim != 2 or vectors.shape[1] != self.width:
-            msg = f"the model scores rows of {self.width} features, got an array of shape {vectors.shape}"
-            raise ValueError(msg)
-        rows = np.ascontiguousarray(vectors, dtype=np.float64)
+        rows = rows_of(vectors, self.width)
         scores = np.empty(len(rows))
         full = self.masks.dtype.type(np.iinfo(self.masks.dtype).max)
         _score(
@@ -75,6 +72,14 @@ class CompiledTrees:
             scores,
         )
         return scores
+
+
+def rows_of(vectors: NDArray[np.float64], width: int) -> NDArray[np.float64]:
+    """Lay vectors out for a kernel, which checks no bounds; ValueError if they are not of that width."""
+    if vectors.ndim != 2 or vectors.shape[1] != width:
+        msg = f"the model takes rows of {width} features, got an array of shape {vectors.shape}"
+        raise ValueError(msg)
+    return np.ascontiguousarray(vectors, dtype=np.float64)
 
 
 def compile_trees(model_text: str) -> CompiledTrees | NotCompiled:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from models.calibration import Calibration
-from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees
+from models.compiled_trees import CompiledTrees, NotCompiled, compile_trees, rows_of
 from models.tree_shap import TreeShap, compile_shap
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ class Model:
     def explain(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each feature's contribution in log-odds (SHAP values), shape (n, F)."""
         if isinstance(self._shap, TreeShap):
-            self._check(vectors)
             return self._shap.contributions(vectors)
         return self._predict(vectors, pred_contrib=True)[:, :-1]  # the last column is the bias
 
@@ -84,17 +83,11 @@ class Model:
         return lightgbm.Booster(model_str=self.model_text)
 
     def _predict(self, vectors: NDArray[np.float64], **how: bool) -> NDArray[np.float64]:
-        width = self._check(vectors)
-        if not len(vectors):
-            return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
-        return np.asarray(self._booster.predict(vectors, num_threads=1, **how), np.float64)
-
-    def _check(self, vectors: NDArray[np.float64]) -> int:
         width = len(self.feature_names)
-        if vectors.ndim != 2 or vectors.shape[1] != width:
-            msg = f"the model takes rows of {width} features, got an array of shape {vectors.shape}"
-            raise ValueError(msg)
-        return width
+        rows = rows_of(vectors, width)
+        if not len(rows):
+            return np.empty((0, width + 1)) if "pred_contrib" in how else np.empty(0)
+        return np.asarray(self._booster.predict(rows, num_threads=1, **how), np.float64)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from detector.contract.jit import scoring_kernel
-from models.compiled_trees import LARGEST, ZERO, NotCompiled, missing_goes_right, parse_trees, refusal
+from models.compiled_trees import LARGEST, ZERO, NotCompiled, missing_goes_right, parse_trees, refusal, rows_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,7 +45,7 @@ class TreeShap:
 
     def contributions(self, vectors: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return SHAP values in log-odds, shape (n, width), as ``Booster.predict(pred_contrib=True)`` does."""
-        rows = np.ascontiguousarray(vectors, dtype=np.float64)
+        rows = rows_of(vectors, self.width)
         found = np.zeros(rows.shape)
         _explain(
             rows,

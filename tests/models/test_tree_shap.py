@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import lightgbm as lgb
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -75,6 +76,11 @@ def test_a_tree_without_a_split_contributes_nothing() -> None:
 
 def test_no_rows_have_no_contributions() -> None:
     assert compiled(train(1, 31, 5, 3, missing=True)).contributions(np.empty((0, 3))).shape == (0, 3)
+
+
+def test_rows_of_another_width_are_refused() -> None:
+    with pytest.raises(ValueError, match="rows of 3 features"):
+        compiled(train(0, 4, 1, 3, missing=False)).contributions(np.zeros((2, 4)))
 
 
 def test_what_does_not_compile_says_why() -> None:
