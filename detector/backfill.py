@@ -208,7 +208,7 @@ class History:
 
 
 def _deployment(file: Path) -> str:
-    """Name the deployment that wrote a file; see `flows.lake_sink.LakePlan`."""
+    """Name the deployment that wrote a file; see `flows.lake_plan.LakePlan`."""
     return file.name.partition(".")[0]
 
 

@@ -29,7 +29,8 @@ from features.state import AccountFeatures
 from flows.batches import NO_WATERMARK_MS
 from flows.checkpoints import Checkpoints
 from flows.entity_shards import EntityState
-from flows.lake_sink import LakePlan, LaneState
+from flows.lake_plan import LakePlan
+from flows.lake_sink import LaneState
 from flows.plan import Plan
 from flows.shards import ShardState
 from flows.state import checkpoints_dir, recovery_dir

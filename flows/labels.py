@@ -18,7 +18,7 @@ from detector.contract.labels import LabelError, decode_label
 from detector.contract.times import rfc3339
 from detector.lake import LakeWriter
 from flows.clients import EOF, LOST, consumer, offset_of
-from flows.lake_rows import DEAD_ROWS, DeadRow
+from flows.dead_rows import DEAD_ROWS, DeadRow
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -16,25 +16,9 @@ from detector.shard_batch import ShardBatch
 from features.intake import Arrived
 from features.text.contacts import Contacts
 from flows.batches import CampaignsTold, Recognised, SourceBatch
+from flows.dead_rows import DEAD_ROWS, DeadRow
 
 _EVENT: Final = ("event_id", "account_id", "ts")
-DEAD_ROWS: Final = {
-    "cause": pl.String, "detail": pl.String, "topic": pl.String, "partition": pl.Int32, "offset": pl.Int64,
-    "seen_at": pl.Int64, "value": pl.Binary,
-}  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class DeadRow:
-    """One dead letter, in the order of the lake's columns."""
-
-    cause: str
-    detail: str
-    topic: str
-    partition: int
-    offset: int
-    seen_at: int
-    value: bytes
 
 
 @dataclass(frozen=True, slots=True)

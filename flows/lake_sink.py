@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, TypedDict
 
@@ -14,12 +13,11 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 
 from detector.lake import LakeWriter
 from detector.results import ShardResult
-from detector.settings import Settings
 from flows import metrics
 from flows.kafka_sink import in_background
+from flows.lake_plan import LakePlan
 from flows.lake_rows import LakeItem, frames
 from flows.routing import part_key
-from flows.state import Deployment
 
 ROWS_AT_ONCE: Final = 1000
 
@@ -29,29 +27,6 @@ class LaneState(TypedDict):
 
     seq: int
     published: int
-
-
-@dataclass(frozen=True, slots=True)
-class LakePlan:
-    """Where the lake is, and how this deployment writes it.
-
-    Lanes are fixed when a deployment begins, whatever the number of workers later; their names carry its id, so that
-    a deployment that begins anew never meets the files of the one before.
-    """
-
-    folder: Path
-    deployment: str
-    lanes: int
-    flush_seconds: float
-
-    @classmethod
-    def of(cls, settings: Settings, deployment: Deployment) -> LakePlan:
-        """Take the plan from the settings and what is fixed."""
-        return cls(settings.lake_dir, deployment.id, deployment.lanes, settings.lake_flush_seconds)
-
-    def lane(self, number: int) -> str:
-        """Name a lane."""
-        return f"{self.deployment}.{number}"
 
 
 class LakeSink(FixedPartitionedSink[LakeItem, LaneState]):
@@ -145,18 +120,6 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
             self._flushed_at = time.monotonic()
             self._publishing = durable, in_background(lambda: self._writer.publish(durable))
         return told
-
-
-def finish(plan: LakePlan, lanes: Mapping[int, int]) -> None:
-    """Publish all that workers staged, who have all ended well, so that it is durable.
-
-    ``lanes`` says up to where. What else lies there a worker staged that was killed, in a lane that no worker has taken
-    over since: Bytewax does so when there is something to write.
-    """
-    for number, seq in lanes.items():
-        writer = LakeWriter(plan.folder, plan.lane(number))
-        writer.publish(seq)
-        writer.forget(seq)
 
 
 def count_files(files: tuple[Path, ...]) -> None:

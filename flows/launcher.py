@@ -21,14 +21,14 @@ from detector.compiling import compile_kernels, is_compiled
 from detector.contract.errors import GillnetError, UsageError
 from detector.lake.retention import delete_old_days
 from detector.settings import Settings
-from flows import lake_sink, metrics_endpoint
+from flows import lake_plan, metrics_endpoint
 from flows.broker import EmbeddedBroker
 from flows.broker_watch import BrokerWatch
 from flows.clients import ensure_topics
 from flows.clock import SystemClock
 from flows.label_watch import LabelWatch
 from flows.labels import LabelsToLake
-from flows.lake_sink import LakePlan
+from flows.lake_plan import LakePlan
 from flows.metrics_endpoint import MetricsEndpoint
 from flows.plan import CANNOT_CONTINUE, WRONG_USAGE, Plan
 from flows.recovery import forget_unfinished
@@ -101,6 +101,8 @@ class Launcher:
         self._hurry = threading.Event()
         self._retained_at: float | None = None
         self._labels: LabelsToLake | None = None
+        self._loading: Cluster | None = None
+        """Workers that wait for their plan."""
 
     def stop(self) -> None:
         """Drain and stop; asked a second time, stop at once."""
@@ -114,10 +116,13 @@ class Launcher:
             stack.enter_context(self._signals())
             stack.enter_context(no_room_said(self._settings))
             lock = stack.enter_context(locked(self._settings.state_dir))
-            topics = ensure_topics(self._settings)
-            deployment = open_deployment(self._settings, topics)
             endpoint = metrics_endpoint.serve(self._settings)
             stack.callback(endpoint.stop)
+            if is_compiled() and not self._options.backfill:
+                self._loading = Cluster(self._settings.workers, endpoint.environment, lock)
+                stack.callback(self._loading.kill)
+            topics = ensure_topics(self._settings)
+            deployment = open_deployment(self._settings, topics)
             broker = stack.enter_context(BrokerWatch(self._settings, endpoint.broker_answers))
             stack.enter_context(LabelWatch(self._settings.lake_dir, endpoint.labels_say))
             partitions = topics[self._settings.events_topic]
@@ -130,7 +135,7 @@ class Launcher:
             if self._options.backfill:
                 self._backfill(plan, endpoint, broker, lock)
             said = self._supervise(plan, endpoint, broker, lock)
-            lake_sink.finish(LakePlan.of(self._settings, deployment), said.lanes)
+            lake_plan.finish(LakePlan.of(self._settings, deployment), said.lanes)
             self._labels.finish()
             before = read_totals(self._settings)
             write_totals(self._settings, said.counts)
@@ -184,7 +189,9 @@ class Launcher:
     def _start(self, plan: Plan, workers: int, endpoint: MetricsEndpoint, lock: int) -> Cluster:
         """Start workers from what is durable, whatever the last ones left half done."""
         forget_unfinished(recovery_dir(self._settings))
-        return Cluster(plan, workers, endpoint.environment, lock)
+        cluster, self._loading = self._loading or Cluster(workers, endpoint.environment, lock), None
+        cluster.begin(plan)
+        return cluster
 
     def _watch(self, cluster: Cluster, broker: BrokerWatch) -> str | None:
         """Wait until the cluster ends; why it failed, or None when it ended well."""

@@ -9,7 +9,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from prometheus_client import CollectorRegistry, Metric, start_http_server
 from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamily
@@ -17,8 +17,10 @@ from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 
 from detector.contract.errors import GillnetError
-from detector.label_calibration import LabelCalibration
 from detector.settings import Settings
+
+if TYPE_CHECKING:
+    from detector.label_calibration import LabelCalibration
 
 WORKER_FILE: Final = re.compile(r"_([1-9][0-9]*)\.db$")
 DIRECTORY_VARIABLE: Final = "PROMETHEUS_MULTIPROC_DIR"

@@ -34,7 +34,8 @@ from flows.backfill import fill
 from flows.entity_shards import EntityLimit
 from flows.follow import Decided
 from flows.kafka_sink import FencedError, KafkaSink, Target
-from flows.lake_sink import LakePlan, LakeSink
+from flows.lake_plan import LakePlan
+from flows.lake_sink import LakeSink
 from flows.plan import CANNOT_CONTINUE, FAILED, WRONG_USAGE, Plan
 from flows.reader import StreamError
 from flows.records import (
@@ -63,8 +64,6 @@ _log = logging.getLogger("flows.worker")
 def run(plan: Plan, draining: threading.Event) -> Report:
     """Run the flow until it ends or is drained; what it has to say."""
     settings = Settings.model_validate_json(plan.settings)
-    warm()  # events wait for nothing that could be loaded before they are read
-    entity_shards.warm()
     gc.freeze()  # what was loaded stays: looking through it for garbage again and again would stop the stream
     tally = Tally()
     options = SourceOptions(plan.index, plan.until_end, draining, limits_from(settings))
@@ -173,8 +172,13 @@ def _known_cause(error: BaseException) -> GillnetError | None:
 
 
 def main() -> int:
-    """Read the plan, run, and write what there is to say."""
-    plan = msgspec.json.decode(sys.stdin.buffer.read(), type=Plan)
+    """Load what any plan needs, read the plan, run, and write what there is to say."""
+    warm()  # events wait for nothing that could be loaded before they are read
+    entity_shards.warm()
+    said = sys.stdin.buffer.read()
+    if not said:  # the launcher found that it cannot run
+        return 0
+    plan = msgspec.json.decode(said, type=Plan)
     report = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # libraries print there; the report stays clean
     logs.start(f"worker-{plan.index}", plan.verbose)
@@ -186,13 +190,13 @@ def main() -> int:
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # held back until we could listen
     try:
         with no_room_said(Settings.model_validate_json(plan.settings)):
-            said = (fill if plan.backfill else run)(plan, draining)
+            ended = (fill if plan.backfill else run)(plan, draining)
     except BaseException as error:  # noqa: BLE001 - the process ends here, whatever it was, and says why
         known = _known_cause(error)
         _log.critical(f"{FAILED}: %s", known or f"{type(error).__name__}: {error}", exc_info=None if known else error)
         return next((code for kind, code in _HOPELESS.items() if isinstance(known, kind)), 1)
     with report:
-        report.write(msgspec.json.encode(said))
+        report.write(msgspec.json.encode(ended))
     return 0
 
 

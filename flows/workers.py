@@ -10,6 +10,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import IO, Final
 
 import msgspec
@@ -29,8 +30,8 @@ _GRACE_SECONDS: Final = 0.5
 class Worker:
     """One worker process, with what it said."""
 
-    def __init__(self, plan: Plan, environment: Mapping[str, str], lock: int) -> None:
-        self.index = plan.index
+    def __init__(self, index: int, environment: Mapping[str, str], lock: int) -> None:
+        self.index = index
         self.error: str | None = None
         self._said: deque[str] = deque(maxlen=_TAIL_LINES)
         self._process = subprocess.Popen(
@@ -43,10 +44,7 @@ class Worker:
             preexec_fn=_before_exec(),
             start_new_session=True,  # a terminal's Ctrl-C is for the launcher
         )
-        assert self._process.stdin is not None
         assert self._process.stderr is not None
-        self._process.stdin.write(msgspec.json.encode(plan))
-        self._process.stdin.close()
         self._listener = threading.Thread(target=self._listen, args=(self._process.stderr,), daemon=True)
         self._listener.start()
 
@@ -54,6 +52,13 @@ class Worker:
     def code(self) -> int | None:
         """The exit code; None while it runs."""
         return self._process.poll()
+
+    def begin(self, plan: Plan) -> None:
+        """Tell it what to do; until then it loads what that needs."""
+        assert self._process.stdin is not None
+        with suppress(BrokenPipeError):  # it died: whoever watches it will see
+            self._process.stdin.write(msgspec.json.encode(plan))
+            self._process.stdin.close()
 
     def drain(self) -> None:
         """Ask it to finish what it has and stop."""
@@ -99,20 +104,25 @@ class Worker:
 
 
 class Cluster:
-    """All workers of one attempt."""
+    """All workers of one attempt. They load what they need from the moment they are made, and wait for their plan."""
 
-    def __init__(self, plan: Plan, count: int, environment: Mapping[str, str], lock: int) -> None:
-        addresses = tuple(f"127.0.0.1:{port}" for port in _free_ports(count))
+    def __init__(self, count: int, environment: Mapping[str, str], lock: int) -> None:
         self.started_at = time.monotonic()
         self.workers: list[Worker] = []
         own = {**os.environ, **_ONE_THREAD, **environment}
         try:
             for index in range(count):
-                named = msgspec.structs.replace(plan, index=index, addresses=addresses)
-                self.workers.append(Worker(named, own, lock))
+                self.workers.append(Worker(index, own, lock))
         except BaseException:
             self.kill()
             raise
+
+    def begin(self, plan: Plan) -> None:
+        """Tell all what to do, and where the others are."""
+        self.started_at = time.monotonic()
+        addresses = tuple(f"127.0.0.1:{port}" for port in _free_ports(len(self.workers)))
+        for worker in self.workers:
+            worker.begin(msgspec.structs.replace(plan, index=worker.index, addresses=addresses))
 
     def dead(self) -> Worker | None:
         """Name a worker that failed: the one that says why, if any does, for the others only lost their peer."""

@@ -25,12 +25,15 @@ _GROUPS: Final = {
 """Kernels by the beginning of their modules' names, and the folders whose files they are made from."""
 
 
-@cache
 def cache_dir(module: str) -> Path:
     """Name the folder for a module's compiled kernels."""
+    return _folder_of(next(folders for start, folders in _GROUPS.items() if module.startswith(start)))
+
+
+@cache
+def _folder_of(folders: tuple[str, ...]) -> Path:
     caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     base = Path(os.environ.get("NUMBA_CACHE_DIR") or caches / "gillnet")
-    folders = next(folders for start, folders in _GROUPS.items() if module.startswith(start))
     content = hashlib.blake2b(digest_size=8)
     for path in sorted(path for folder in folders for path in _files(folder)):
         source = path.read_bytes()

@@ -13,9 +13,9 @@ from functools import cache
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from confusable_homoglyphs import confusables  # type: ignore[import-untyped]
 
 from detector.contract.jit import kernel, part
+from detector.contract.kept import kept
 from features.text.contact_sheet import LETTER, NONE, WIDE, WORD, Sheet, is_in
 from features.text.contact_words import CYRILLIC, IDEOGRAPH, IDEOGRAPHS, OTHER, whole
 
@@ -90,6 +90,8 @@ def _point(number: int) -> tuple[int, int]:
 
 def _looks() -> dict[int, int]:
     """Map letters that look like Latin ones to these."""
+    from confusable_homoglyphs import confusables  # type: ignore[import-untyped]
+
     looks = {}
     for character, alike in confusables.confusables_data.items():
         if len(character) == 1 and 128 <= ord(character) < POINTS and character.isalpha():
@@ -107,6 +109,10 @@ def _looks() -> dict[int, int]:
 @cache
 def signs() -> NDArray[np.uint16]:
     """Map every code point below `POINTS` to its code; the high byte is its code in a word without Latin letters."""
+    return kept("signs", __name__, lambda: {"signs": _signs()}, "confusable-homoglyphs")["signs"]
+
+
+def _signs() -> NDArray[np.uint16]:
     table = np.array([first | own << _HIGH for first, own in map(_point, range(POINTS))], np.uint16)
     for number, seen in _looks().items():
         own = int(table[number]) & 0xFF

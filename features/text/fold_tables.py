@@ -1,7 +1,7 @@
 """What `fold` knows of each character: its plain form, its kinds and its double in another script.
 
 The tables cover the code points below 0x20000; beyond there are only Chinese characters and marks that show nothing.
-They are made once, as this is imported, from `unicodedata` and from the Unicode lists that `confusable_homoglyphs`
+They are made once on a machine, from `unicodedata` and from the Unicode lists that `confusable_homoglyphs`
 carries (confusables.txt and Scripts.txt).
 """
 
@@ -13,6 +13,8 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+
+from detector.contract.kept import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -180,7 +182,7 @@ def _doubles(kinds: NDArray[np.uint32], looks: dict[str, str]) -> NDArray[np.int
     return doubles
 
 
-def _tables() -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint32], NDArray[np.int32]]:
+def _tables() -> dict[str, NDArray[np.int32] | NDArray[np.uint32]]:
     looks, kinds = _latin_looks(), _own_kinds()
     doubles = _doubles(kinds, looks)
     points = _listed()
@@ -197,7 +199,7 @@ def _tables() -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.uint32],
             form = _digit(character) or (_named_latin(character) if not kind or kind & (LATIN | EMOJI) else "") or form
         if form != character:
             _enter(point, form, maps, tails, kinds, doubles)
-    return maps, np.array(tails, np.int32), kinds, doubles
+    return {"maps": maps, "tails": np.array(tails, np.int32), "kinds": kinds, "doubles": doubles}
 
 
 def _enter(
@@ -227,6 +229,7 @@ def _enter(
     kinds[point] = kind
 
 
-MAPS, TAILS, KINDS, DOUBLES = _tables()
+_KEPT: Final = kept("fold", __name__, _tables, "confusable-homoglyphs")
+MAPS, TAILS, KINDS, DOUBLES = (_KEPT[name] for name in ("maps", "tails", "kinds", "doubles"))
 """(POINTS,) plain form of each point, if negative the place in TAILS of its length and its points; (POINTS,) its kinds;
 (POINTS,) its double in another script, or 0."""

@@ -6,6 +6,8 @@ whose edges lie in one hash table.
 
 from __future__ import annotations
 
+from itertools import pairwise, takewhile
+from operator import eq
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -15,7 +17,7 @@ from features.hashing import signed
 from models.encoder.characters import SPACE_BYTE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
@@ -61,11 +63,20 @@ def trie_of(pieces: Sequence[str], prefix: str) -> Trie:
     roots = np.array([piece.startswith(prefix) and piece != prefix for piece in pieces]).astype(np.int64)
     contents = [piece[len(prefix) * root :].encode() for piece, root in zip(pieces, roots.tolist(), strict=True)]
     offsets = np.concatenate([[0], np.cumsum([len(content) for content in contents])]).astype(np.int64)
-    edges = len({(root, c[: k + 1]) for root, c in zip(roots.tolist(), contents, strict=True) for k in range(len(c))})
+    edges = _prefixes(c for c, root in zip(contents, roots, strict=True) if root) + _prefixes(
+        c for c, root in zip(contents, roots, strict=True) if not root
+    )
     bits = (_FILL * edges).bit_length()
     trie = Trie(np.full(1 << bits, _EMPTY, np.int64), np.zeros(edges + 2, np.int64), np.uint64(64 - bits))
     _grow(trie, np.frombuffer(b"".join(contents), np.uint8), offsets, roots)
     return trie
+
+
+def _prefixes(contents: Iterable[bytes]) -> int:
+    """Count the different beginnings of some texts: in order, each adds what it does not share with the one before."""
+    ordered = sorted(contents)
+    shared = sum(sum(takewhile(bool, map(eq, before, after))) for before, after in pairwise(ordered))
+    return sum(map(len, ordered)) - shared
 
 
 @part

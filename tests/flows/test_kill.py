@@ -13,7 +13,7 @@ import polars as pl
 from detector.contract.events import EVENT_SCHEMA
 from detector.lake import LakeWriter
 from flows.clients import ensure_topics
-from flows.lake_sink import LakePlan
+from flows.lake_plan import LakePlan
 from flows.state import open_deployment
 
 
