@@ -32,7 +32,7 @@ class _Array(msgspec.Struct, array_like=True):
 def encode(arrays: Mapping[str, NDArray[Any]]) -> bytes:
     """Write arrays as one block."""
     names = msgspec.json.encode([_Array(name, a.dtype.str, a.shape) for name, a in arrays.items()])
-    content = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values())
+    content = b"".join(np.ascontiguousarray(a).reshape(-1).view(np.uint8).data for a in arrays.values())
     packed = pa.compress(content, codec=_CODEC, asbytes=True)
     sizes = _HEADER.pack(_MAGIC, 0, len(names), len(packed), len(content))[8:]
     return b"".join((_MAGIC, struct.pack("<I", zlib.crc32(sizes + names + packed)), sizes, names, packed))

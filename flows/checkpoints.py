@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
@@ -76,6 +76,10 @@ class Checkpoints:
         list(self._pool.map(Segments.write, changed, told.values()))
         if any(segments.is_new for segments in changed):
             sync_folder(self._folder)
+
+    def write_beside(self, told: Mapping[int, Mapping[str, NDArray[Any]]]) -> Future[None]:
+        """Begin to write; nothing else may be asked of these shards until that is done."""
+        return self._pool.submit(self.write, told)
 
 
 class Segments:

@@ -98,6 +98,7 @@ class EntityLogic(StatefulBatchLogic[EntityInput, Answer, EntityState]):
             counts = self.worker.table.process(lookup.keys, lookup.members, lookup.ts)
             answer = Answer(mark.source, lookup.number, self._number, counts)
             self._make_room(lookup)
+            self.worker.write_early(len(lookup.keys))
         self._sweep(watermark_ms, 0 if lookup is None else len(lookup.keys))
         return answer
 

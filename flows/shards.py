@@ -164,6 +164,7 @@ class ShardLogic(StatefulBatchLogic[ShardInput, ShardOutput, ShardState]):
         result = self._worker.table.process(batch or self._judge.nothing(), watermark_ms, now_ms)
         if not len(result.outcomes):
             return ShardOutput(self._number, result, {})
+        self._worker.write_early(len(result.outcomes))
         self._counts += np.bincount(result.outcomes, minlength=len(OUTCOMES))
         self._languages += result.languages()
         self._seconds.append(time.perf_counter() - started)

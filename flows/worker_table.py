@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Generic, Protocol, TypeVar
+from concurrent.futures import Future
+from typing import Any, Final, Generic, Protocol, TypeVar
 
 from numpy.typing import NDArray
 
@@ -27,6 +28,8 @@ class Table(Protocol):
         """Take in what was told of a shard; ValueError when another version told it."""
 
 
+EARLY_ROWS: Final = 2048
+"""An early write has a price of its own: that of some hundred rows, as measured."""
 T = TypeVar("T", bound=Table)
 S = TypeVar("S")
 
@@ -43,6 +46,8 @@ class WorkerTable(Generic[T]):
         self.watermark = ShardWatermark(sources)
         self._shards, self._checkpoints = shards, checkpoints
         self._own: set[int] = set()
+        self._early: Future[None] | None = None
+        self._rows, self._all_began = 0, False
 
     def begin(self, shard: int, place: Place = NOWHERE) -> Segments:
         """Begin a shard of which nothing is known, or go on with its files."""
@@ -59,11 +64,34 @@ class WorkerTable(Generic[T]):
         self.watermark.pass_over(watermark_ms)
         return self.begin(shard, place)
 
+    def write_early(self, rows: int) -> None:
+        """Write what changed so far, once so many rows may have changed much, beside the stream.
+
+        The end of an epoch then waits for what came last. It counts only when that says where the state ends: after
+        a crash, what was written early is cut off. In its first epoch a worker does not know all its shards yet.
+        """
+        self._rows += rows
+        if self._rows >= EARLY_ROWS and self._all_began and (self._early is None or self._early.done()):
+            self.settle()
+            self._early = self._checkpoints.write_beside(self._told())
+
     def write(self) -> None:
         """Write what changed, unless that was done for this epoch, and wait until it is durable."""
-        told = self.table.changes(self._shards)
+        self.settle()
+        told = self._told()
+        self._all_began = self._all_began or bool(told)
+        self._checkpoints.write(told)
+
+    def settle(self) -> None:
+        """Wait until what was written early is durable; raises what it failed of."""
+        early, self._early = self._early, None
+        if early is not None:
+            early.result()
+
+    def _told(self) -> dict[int, Mapping[str, NDArray[Any]]]:
+        self._rows, told = 0, self.table.changes(self._shards)
         others = told.keys() - self._own  # a turn that is complete is told of all shards
-        self._checkpoints.write({shard: c for shard, c in told.items() if shard not in others or len(c["keys"])})
+        return {shard: c for shard, c in told.items() if shard not in others or len(c["keys"])}
 
 
 class OfWorker(Generic[S]):

@@ -1,0 +1,119 @@
+"""A long run at a steady rate: what the state, the lake and the memory come to, minute by minute.
+
+``gillnet run`` judges what ``gillnet simulate`` sends to the embedded broker (synthetic events). A line of JSON a
+minute: events read and behind, accounts, the state in memory, files and MiB of the checkpoints, of Bytewax's recovery
+store and of the lake, resident memory of launcher and workers. The last line compares the end with the middle, and says
+whether all that was read was accounted for.
+
+Run: python benchmarks/soak.py [--minutes 60] [--rate 2000] [--workers 1]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from urllib.request import urlopen
+
+import psutil
+
+from detector.settings import load_settings
+from flows.broker import EmbeddedBroker, free_port
+from flows.clients import ensure_topics
+
+MIB = 1 << 20
+GILLNET = shutil.which("gillnet", path=str(Path(sys.executable).parent)) or "gillnet"
+_SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+
+
+def measured(port: int) -> dict[str, float]:
+    """Scrape the run; each metric summed over its labels."""
+    totals: dict[str, float] = {}
+    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+        for name, value in _SAMPLE.findall(page.read().decode()):
+            totals[name] = totals.get(name, 0.0) + float(value)
+    return totals
+
+
+def held(folder: Path) -> dict[str, float]:
+    """Count a folder's files and MiB; one may go while we look."""
+    sizes = []
+    for path in folder.rglob("*"):
+        try:
+            sizes.append(path.stat().st_size if path.is_file() else None)
+        except FileNotFoundError:
+            continue
+    files = [size for size in sizes if size is not None]
+    return {"files": len(files), "mib": round(sum(files) / MIB, 1)}
+
+
+def look(run: psutil.Process, work: Path, port: int, minute: int) -> dict[str, float]:
+    """Take one line."""
+    now, tree = measured(port), [run, *run.children(recursive=True)]
+    line = {
+        "minute": minute,
+        "read": now.get("gillnet_events_read_total", 0),
+        "behind": now.get("gillnet_consumer_lag_events", 0),
+        "accounts": now.get("gillnet_state_accounts", 0),
+        "state_mib": round(now.get("gillnet_state_bytes", 0) / MIB, 1),
+        "rss_mib": round(sum(p.memory_info().rss for p in tree) / MIB),
+    }
+    for name, folder in (("checkpoints", "state/checkpoints"), ("recovery", "state/recovery"), ("lake", "lake")):
+        line |= {f"{name}_{key}": value for key, value in held(work / folder).items()}
+    return line
+
+
+def main() -> None:
+    """Run, and print a line a minute and one at the end."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=int, default=60)
+    parser.add_argument("--rate", type=int, default=2000)
+    parser.add_argument("--workers", type=int, default=1)
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
+    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as broker:
+        work, port = Path(folder), free_port()
+        settings = load_settings(bootstrap_servers=broker.bootstrap_servers, topic_partitions=options.workers)
+        ensure_topics(settings)
+        address = ["--bootstrap-servers", broker.bootstrap_servers]
+        command = [GILLNET, "run", "--json", *address, "--workers", str(options.workers), "--metrics-port", str(port)]
+        command += ["--state-dir", str(work / "state"), "--lake-dir", str(work / "lake")]
+        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        events = options.minutes * 60 * options.rate
+        sender = subprocess.Popen(
+            [GILLNET, "simulate", "--scenario", "load", *address, "--events", str(events), "--rate", str(options.rate)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"COLUMNS": "80"},
+        )  # fmt: skip
+        lines = []
+        try:
+            for minute in range(1, options.minutes + 1):
+                time.sleep(60)
+                lines.append(look(psutil.Process(run.pid), work, port, minute))
+                print(json.dumps(lines[-1]), flush=True)
+            sender.wait(120)
+            time.sleep(3)
+        finally:
+            sender.terminate()
+            run.terminate()
+        counted = json.loads(run.communicate()[0])
+    ended = sum(counted[name] for name in ("processed", "duplicate", "late", "dead"))
+    middle, last = lines[len(lines) // 2 - 1], lines[-1]
+    summary = {
+        "events": counted["read"],
+        "unaccounted": counted["read"] - ended,
+        "checkpoints_times_state": [round(line["checkpoints_mib"] / line["state_mib"], 2) for line in (middle, last)],
+        "rss_mib": [middle["rss_mib"], last["rss_mib"]],
+    }
+    print(json.dumps(summary))
+
+
+if __name__ == "__main__":
+    main()
