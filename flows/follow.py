@@ -14,13 +14,15 @@ from detector.settings import Settings
 from flows.clients import REACH_SECONDS, consumer
 
 _MESSAGES_MAX: Final = 10_000
+_WAIT_MS: Final = 100
+"""Who looks on is in no hurry, and the embedded broker needs time to come to the end of a long topic."""
 
 
 class Follower:
     """Reads a topic from its beginning and goes on with what arrives; commits nothing."""
 
     def __init__(self, settings: Settings, topic: str, partitions: int) -> None:
-        self._consumer = consumer(settings, f"{settings.consumer_group}-follower")
+        self._consumer = consumer(settings, f"{settings.consumer_group}-follower", fetch_wait_max_ms=_WAIT_MS)
         self._consumer.assign([TopicPartition(topic, part, OFFSET_BEGINNING) for part in range(partitions)])
 
     def __enter__(self) -> Self:

@@ -6,14 +6,17 @@ import logging
 import time
 from typing import Final
 
-from confluent_kafka import KafkaError, KafkaException, Message, TopicPartition
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.cimpl import OFFSET_BEGINNING
 
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
-from flows.clients import EOF, LOST, consumer, know_topic, passes
+from flows.clients import EOF, LOST, consumer, know_topic, offset_of, passes
 
 _FETCH_SECONDS: Final = 0.001
+STALLED_SECONDS: Final = 2.0
+_LONGER: Final = 10
+_WAIT_MS_MAX: Final = 5000
 _log = logging.getLogger(__name__)
 
 
@@ -26,10 +29,12 @@ class Reader:
 
     def __init__(self, settings: Settings, *, tell_ends: bool) -> None:
         self.topic = settings.events_topic
+        self._settings, self._tell_ends, self._wait_ms = settings, tell_ends, settings.fetch_wait_ms
         self._batch_events_max = settings.batch_events_max
-        # Told of every end it meets, a consumer that keeps up fetches without pause: 110 instead of 15 ms a message.
-        self._consumer = consumer(settings, enable_partition_eof=tell_ends)
+        self._consumer = self._new_consumer()
         know_topic(self._consumer, self.topic)
+        self._next: dict[int, int] = {}
+        self._came_at = time.monotonic()
         self._waiting: dict[int, list[Message]] = {}
         self._at_end: set[int] = set()
         self._to_commit: dict[int, int] = {}
@@ -39,7 +44,7 @@ class Reader:
         """Begin to read a partition, from its first message when there is no offset."""
         start = OFFSET_BEGINNING if offset is None else offset
         self._consumer.incremental_assign([TopicPartition(self.topic, partition, start)])
-        self._waiting[partition] = []
+        self._next[partition], self._waiting[partition] = start, []
 
     def take(self, partition: int) -> list[Message]:
         """Give what has arrived for a partition, without waiting for more."""
@@ -73,6 +78,10 @@ class Reader:
         """Leave the broker."""
         self._consumer.close()
 
+    def _new_consumer(self) -> Consumer:
+        # Told of every end it meets, a consumer that keeps up fetches without pause: 110 instead of 15 ms a message.
+        return consumer(self._settings, enable_partition_eof=self._tell_ends, fetch_wait_max_ms=self._wait_ms)
+
     def _may_fetch(self) -> bool:
         """Say whether to ask again: not when partitions before this one just did, nor when much waits already."""
         now = time.monotonic()
@@ -82,16 +91,37 @@ class Reader:
         return True
 
     def _fetch(self) -> None:
-        for message in self._consumer.consume(self._batch_events_max, 0):
+        messages = self._consumer.consume(self._batch_events_max, 0)
+        self._mind_stalls(bool(messages))
+        for message in messages:
             error, partition = message.error(), message.partition()
             if error is None and partition is not None:
                 self._waiting[partition].append(message)
+                self._next[partition] = offset_of(message) + 1
             elif error is None or partition is None:
                 _log.warning("kafka: %s", error)
             elif error.code() == EOF:
                 self._at_end.add(partition)
             else:
                 self._complain(error, message)
+
+    def _mind_stalls(self, came: bool) -> None:
+        """Let the broker look for longer where it has events for us and gives none.
+
+        The embedded one goes through its batches for at most as long as a fetch may wait, and then gives nothing: after
+        some thousand batches it would never come to new ones.
+        """
+        now = time.monotonic()
+        if came or now - self._came_at < STALLED_SECONDS:
+            self._came_at = now if came else self._came_at
+            return
+        self._came_at = now
+        if self._wait_ms < _WAIT_MS_MAX and any(self.lag(part, offset) for part, offset in self._next.items()):
+            self._wait_ms = min(self._wait_ms * _LONGER, _WAIT_MS_MAX)
+            _log.info("events wait and none came for %.0f s: fetches wait %d ms now", STALLED_SECONDS, self._wait_ms)
+            self._consumer.close()
+            self._consumer = self._new_consumer()
+            self._consumer.assign([TopicPartition(self.topic, *place) for place in self._next.items()])
 
     def _complain(self, error: KafkaError, message: Message) -> None:
         if error.code() in LOST:
