@@ -121,5 +121,5 @@ def _spread(vectors: pl.DataFrame, feature_names: Sequence[str]) -> pl.DataFrame
     """Give each feature its column."""
     if vectors.is_empty():
         return vectors
-    columns = pl.DataFrame(vectors["vector"].to_numpy(), schema=list(feature_names), orient="row")
+    columns = vectors["vector"].arr.to_struct(fields=list(feature_names)).struct.unnest()
     return vectors.drop("vector").hstack(columns)

@@ -177,21 +177,21 @@ def as_stored(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     if table not in TABLES:
         msg = f"the lake has no table {table!r}; its tables are {', '.join(TABLES)}"
         raise LakeError(msg)
-    known = TABLES[table]
-    further = [name for name in frame.columns if name not in known.schema]
+    known, held = TABLES[table], frame.schema
+    further = [name for name in held if name not in known.schema]
     if further and not known.open:
         msg = f"table {table!r} has no column {further[0]!r}; its columns are {', '.join(known.schema)}"
         raise LakeError(msg)
-    columns = [_column(frame, name, dtype) for name, dtype in known.schema.items()]
-    return frame.select(*columns, *(pl.col(name).cast(pl.Float64) for name in further))
+    columns = [_column(held.get(name), name, dtype) for name, dtype in known.schema.items()]
+    return frame.select(*columns, pl.col(further).cast(pl.Float64))  # at once: a table may have hundreds
 
 
-def _column(frame: pl.DataFrame, name: str, dtype: pl.DataType) -> pl.Expr:
-    if name not in frame.columns:
+def _column(held: pl.DataType | None, name: str, dtype: pl.DataType) -> pl.Expr:
+    if held is None:
         return pl.lit(None, dtype=dtype).alias(name)
-    if frame.schema[name] == dtype:
+    if held == dtype:
         return pl.col(name)
-    if dtype == TIME and frame.schema[name] == pl.String:
+    if dtype == TIME and held == pl.String:
         return pl.col(name).str.to_datetime("%+", time_unit="ms", time_zone="UTC")
     return pl.col(name).cast(dtype)
 
@@ -215,8 +215,8 @@ def _frame(table: str, values: Iterable[msgspec.Struct]) -> pl.DataFrame:
 
 def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out the columns without a value; ``as_stored`` gives them back."""
-    known = TABLES[table]
-    empty = [n for n in known.schema if n != known.time and frame[n].null_count() == frame.height]
+    known, nulls = TABLES[table], frame.null_count().row(0, named=True)
+    empty = [n for n in known.schema if n != known.time and nulls[n] == frame.height]
     return frame.drop(empty)
 
 
