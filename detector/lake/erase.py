@@ -10,6 +10,7 @@ from typing import Final
 import polars as pl
 
 from detector.contract.durable import write_whole
+from detector.lake.staged import SUFFIX, chunk_of, read_epoch, write_epoch
 from detector.lake.tables import TABLES
 from detector.lake.writer import STAGING
 
@@ -25,16 +26,11 @@ def erase(lake_dir: Path, account_id: str, pseudonym: str) -> Counter[str]:
     """
     went: Counter[str] = Counter()
     clean = Cleaner(account_id, pseudonym, _texts_of(lake_dir, account_id))
+    for path in sorted((lake_dir / STAGING).glob(f"*/*{SUFFIX}")):
+        went.update(_clean_epoch(path, clean))
     for table in (*(name for name in TABLES if name != "events"), "events"):
         for path in sorted((lake_dir / table).glob("date=*/*.parquet")):
             rows = pl.read_parquet(path, hive_partitioning=False, glob=False)
-            kept = clean(rows)
-            if not kept.equals(rows):
-                _replace(lake_dir, path, kept)
-                went[table] += rows.height - kept.height
-        for path in sorted((lake_dir / STAGING).glob(f"*/*-{table}.arrow")):
-            with path.open("rb") as file:
-                rows = pl.read_ipc(file)
             kept = clean(rows)
             if not kept.equals(rows):
                 _replace(lake_dir, path, kept)
@@ -46,10 +42,20 @@ def _replace(lake_dir: Path, path: Path, rows: pl.DataFrame) -> None:
     """Write a file anew under its own name; also without rows it stays, for its name says what was published."""
     scratch = lake_dir / STAGING
     scratch.mkdir(exist_ok=True)
-    if path.suffix == ".arrow":
-        write_whole(path, scratch, lambda out: rows.write_ipc(out))
-    else:
-        write_whole(path, scratch, lambda out: rows.write_parquet(out, compression="zstd"))
+    write_whole(path, scratch, lambda out: rows.write_parquet(out, compression="zstd"))
+
+
+def _clean_epoch(path: Path, clean: Cleaner) -> Counter[str]:
+    """Write a staged epoch anew if it knows the account."""
+    went, chunks, knows = Counter[str](), [], False
+    for table, rows in read_epoch(path):
+        kept = clean(rows)
+        knows = knows or not kept.equals(rows)
+        went[table] += rows.height - kept.height
+        chunks.append(chunk_of(table, kept))
+    if knows:
+        write_epoch(path, chunks)
+    return went
 
 
 def _texts_of(lake_dir: Path, account_id: str) -> frozenset[str]:

@@ -216,7 +216,7 @@ def _frame(table: str, values: Iterable[msgspec.Struct]) -> pl.DataFrame:
 def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out the columns without a value; ``as_stored`` gives them back."""
     known, nulls = TABLES[table], frame.null_count().row(0, named=True)
-    empty = [n for n in known.schema if n != known.time and nulls[n] == frame.height]
+    empty = [n for n in known.schema if n != known.time and nulls.get(n) == frame.height]
     return frame.drop(empty)
 
 

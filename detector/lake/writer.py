@@ -1,7 +1,7 @@
 """The writer: an epoch's rows are staged with it, and become Parquet files once the epoch is durable.
 
-A writer owns one *lane*: the part of the stream one state follows, in order. Each table of an epoch with rows
-is one staged *part*. Published files are named ``LANE-FIRST-LAST.parquet`` after the epochs they hold, and a
+A writer owns one *lane*: the part of the stream one state follows, in order. The rows of a table in a staged epoch
+are a *part*. Published files are named ``LANE-FIRST-LAST.parquet`` after the epochs they hold, and a
 lane publishes in the order of its epochs; so the highest LAST in a day's folder says which parts of that day
 are published, and a crash between any two steps is mended by looking.
 """
@@ -9,8 +9,7 @@ are published, and a crash between any two steps is mended by looking.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -18,14 +17,14 @@ from typing import Final
 import polars as pl
 
 from detector.contract.durable import make_folder, remove, write_whole
-from detector.lake.tables import TABLES, LakeError, as_stored, days, packed
+from detector.lake.staged import SUFFIX, Chunk, Held, chunk_of, held_in, read_epoch, write_epoch
+from detector.lake.tables import TABLES, LakeError, as_stored, days
 
 STAGING: Final = "_staging"
 FILE_ROWS_MAX: Final = 1_000_000
 """Rows after which a publication starts another file, to bound memory."""
 
 _LANE: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
-_PART: Final = re.compile(r"(?P<seq>\d{12})-(?P<table>[a-z_]+)\.arrow")
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,9 +48,8 @@ class LakeWriter:
         self._staging = lake_dir / STAGING / lane
         self._lane = lane
         self._published_name = re.compile(rf"{re.escape(lane)}-\d{{12}}-(?P<last>\d{{12}})\.parquet")
-        self._buffer: dict[str, list[pl.DataFrame]] = {}
+        self._buffer: list[Chunk] = []
         self._published: dict[tuple[str, str], int] = {}
-        self._pool = ThreadPoolExecutor(len(TABLES), thread_name_prefix="lake")
         self._parts = sorted(self._staged_parts())
 
     @property
@@ -65,13 +63,13 @@ class LakeWriter:
     @property
     def rows_buffered(self) -> int:
         """Rows added and not yet staged."""
-        return sum(frame.height for frames in self._buffer.values() for frame in frames)
+        return sum(chunk.held.rows for chunk in self._buffer)
 
     def add(self, table: str, frame: pl.DataFrame) -> None:
         """Keep rows for the epoch under way."""
         stored = as_stored(table, frame)
         if stored.height:
-            self._buffer.setdefault(table, []).append(stored)
+            self._buffer.append(chunk_of(table, stored))
 
     def stage(self, seq: int) -> None:
         """Write the epoch's rows beside the lake's tables, where no reader looks, and empty the buffer."""
@@ -82,10 +80,9 @@ class LakeWriter:
         if not self._buffer:
             return
         make_folder(self._staging)
-        # At once: each mostly waits for the disk, and the stream for the slowest.
-        staged = self._pool.map(lambda table: self._stage_table(seq, table, self._buffer[table]), sorted(self._buffer))
-        self._parts.extend(staged)
-        self._buffer = {}
+        write_epoch(self._epoch_path(seq), self._buffer)
+        self._parts.extend(_parts(seq, (chunk.held for chunk in self._buffer)))
+        self._buffer = []
 
     def publish(self, durable_seq: int) -> tuple[Path, ...]:
         """Make files of every staged epoch up to ``durable_seq``, and name them; staged parts stay.
@@ -113,19 +110,14 @@ class LakeWriter:
                 f"state ends at {durable_seq}: restore the state that belongs to this lake or start another"
             )
             raise LakeError(msg)
-        self._buffer = {}
+        self._buffer = []
         for draft in self._staging.glob("*.tmp"):
             remove(draft)
         self._drop([part for part in self._parts if part.seq > durable_seq or self._is_published(part)])
 
-    def _stage_table(self, seq: int, table: str, frames: list[pl.DataFrame]) -> _Part:
-        rows = packed(table, pl.concat(frames, how="diagonal"))
-        write_whole(self._part_path(seq, table), self._staging, lambda out: rows.write_ipc(out))
-        return _Part(seq, table, rows.height, frozenset(days(table, rows)))
-
     def _publish_run(self, table: str, run: list[_Part]) -> Iterator[Path]:
         # Once for all days: a replay of history has thousands of them.
-        rows_of = {part: days(table, _read(self._part_path(part.seq, table))) for part in run}
+        rows_of = {part: days(table, self._read(part)) for part in run}
         for day in sorted(frozenset[str]().union(*(part.days for part in run))):
             due = [part for part in run if day in part.days and part.seq > self._published_to(table, day)]
             if due:
@@ -157,29 +149,36 @@ class LakeWriter:
         return max((int(name["last"]) for name in names if name), default=0)
 
     def _staged_parts(self) -> Iterator[_Part]:
-        for path in self._staging.glob("*.arrow"):
-            name = _PART.fullmatch(path.name)
-            if name and name["table"] in TABLES:
-                rows = _read(path)
-                held = frozenset(days(name["table"], rows))
-                yield _Part(int(name["seq"]), name["table"], rows.height, held)
+        for path in self._staging.glob(f"*{SUFFIX}"):
+            yield from _parts(int(path.stem), held_in(path))
+
+    def _read(self, part: _Part) -> pl.DataFrame:
+        chunks = [rows for _, rows in read_epoch(self._epoch_path(part.seq), part.table)]
+        return pl.concat(chunks, how="diagonal")
 
     def _drop(self, parts: list[_Part]) -> None:
-        for part in parts:
-            remove(self._part_path(part.seq, part.table))
         gone = frozenset(parts)
         self._parts = [part for part in self._parts if part not in gone]
+        needed = {part.seq for part in self._parts}
+        for seq in sorted({part.seq for part in gone} - needed):
+            remove(self._epoch_path(seq))
 
-    def _part_path(self, seq: int, table: str) -> Path:
-        return self._staging / f"{seq:012d}-{table}.arrow"
+    def _epoch_path(self, seq: int) -> Path:
+        return self._staging / f"{seq:012d}{SUFFIX}"
 
     def _day_folder(self, table: str, day: str) -> Path:
         return self._lake_dir / table / f"date={day}"
 
 
-def _read(part: Path) -> pl.DataFrame:
-    with part.open("rb") as file:  # a path would be read as a pattern
-        return pl.read_ipc(file)
+def _parts(seq: int, chunks: Iterable[Held]) -> list[_Part]:
+    """Name the parts of an epoch, by table."""
+    of: dict[str, list[Held]] = {}
+    for held in chunks:
+        of.setdefault(held.table, []).append(held)
+    return [
+        _Part(seq, table, sum(held.rows for held in some), frozenset().union(*(held.days for held in some)))
+        for table, some in sorted(of.items())
+    ]
 
 
 def _runs(parts: list[_Part]) -> Iterator[list[_Part]]:

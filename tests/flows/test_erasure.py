@@ -16,6 +16,7 @@ import polars as pl
 import pytest
 
 from detector.lake import LakeWriter
+from detector.lake.staged import SUFFIX, read_epoch
 from flows.blocks import read_blocks
 from flows.clients import ensure_topics
 from flows.erasure import pseudonym_of
@@ -55,8 +56,9 @@ def contents(folder: Path) -> Iterator[tuple[str, str]]:
         yield str(path.relative_to(folder)), path.read_bytes().decode(errors="replace")
         if path.suffix == ".parquet":
             yield str(path.relative_to(folder)), _said(pl.read_parquet(path, hive_partitioning=False))
-        elif path.suffix == ".arrow":
-            yield str(path.relative_to(folder)), _said(pl.read_ipc(path.open("rb")))
+        elif path.suffix == SUFFIX:
+            for _, rows in read_epoch(path):
+                yield str(path.relative_to(folder)), _said(rows)
         elif path.parent.name == "checkpoints":
             content = path.read_bytes()
             for block in read_blocks(content, len(content)):

@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 from detector.lake import LakeWriter
+from detector.lake.staged import SUFFIX, held_in
 from detector.settings import Settings
 from flows.clients import ensure_topics
 from flows.labels import LabelsToLake
@@ -125,4 +126,5 @@ def test_a_run_brings_the_labels_along(new_stream: NewStream):
     process.terminate()
     process.communicate(timeout=60)
     assert len(held(stream.settings)) == 12
-    assert not list(Path(stream.settings.lake_dir).rglob("*labels*.arrow"))
+    staged = Path(stream.settings.lake_dir).rglob(f"*{SUFFIX}")
+    assert "labels" not in {held.table for path in staged for held in held_in(path)}
