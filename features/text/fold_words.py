@@ -8,7 +8,7 @@ import numpy as np
 
 from detector.contract.jit import kernel
 from features.text.fold_address import address
-from features.text.fold_leet import unleet
+from features.text.fold_leet import may_be_leet, unleet
 from features.text.fold_letters import WIDE
 from features.text.fold_points import kind_of, wide
 from features.text.fold_tables import ALPHA, CODE, DIGIT, FAR, LETTER, MARK, SEPARATOR, SIGN, UNSPACED
@@ -30,7 +30,10 @@ _SHORT_MAX: Final = 64
 """So many letters in groups too short are no spelled words: a text of nothing else would be read again from each."""
 _SEPARATION_MAX, _DIGITS_MAX = 3, 2
 _EQUAL_MAX, _EQUAL_ONLY_MAX = 2, 3
-_READ, _JOINED = 1 << 40, 1 << 20  # as news counts words of leet and words spelled by signs, beside other changes
+_WEAK, _READ, _JOINED = 1 << 45, 1 << 30, 1 << 15
+"""As news counts words that may be leet, words of leet, and words spelled by signs, beside other changes."""
+_WEAK_BESIDE_READ, _WEAK_ALONE = 1, 3
+"""So many words that may be leet are, beside one that surely is, or alone."""
 LEET, SPELLED, SPREAD = 1, 2, 4
 _POINT, _DOLLAR, _EURO, _SPACE = ord("."), ord("$"), 0x20AC, 32
 
@@ -68,8 +71,15 @@ def mend(
                 news += new
             bold[row] |= SPREAD if stop > token and kind_of(src[at], kinds) & _WORDLESS else 0
             at = stop
-        out_ends[row], changed[row] = to, news > 0
-        bold[row] |= (LEET if news >= 2 * _READ else 0) | (SPELLED if news & (_READ - 1) >= 2 * _JOINED else 0)
+        before = bold[row]
+        bold[row] |= _leet(news) | (SPELLED if news & (_READ - 1) >= 2 * _JOINED else 0)
+        out_ends[row], changed[row] = to, news & (_WEAK - 1) > 0 or bold[row] != before
+
+
+@kernel
+def _leet(news: int) -> int:
+    read, weak = (news & (_WEAK - 1)) // _READ, news // _WEAK
+    return LEET if read > 1 or (read and weak >= _WEAK_BESIDE_READ) or weak >= _WEAK_ALONE else 0
 
 
 @kernel
@@ -234,7 +244,10 @@ def _mend_words(
             seen |= kind_of(src[end], kinds)
             end += 1
         if seen & LETTER and seen & (DIGIT | SIGN) and not code:
-            read += _READ if unleet(src, at, end, bold & LEET > 0) else 0
+            if unleet(src, at, end, bold & LEET > 0):
+                read += _READ
+            elif not bold & LEET and may_be_leet(src, at, end):
+                read += _WEAK
         to = _shorten(src, at, end, kinds, dst, to)
         at = end
     return to, read + (to - first != stop - start)
