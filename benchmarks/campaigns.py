@@ -48,7 +48,8 @@ class Replayed(NamedTuple):
     """What became of a stream."""
 
     messages: pl.DataFrame
-    """``account, text, ts``, what else there was, and ``campaign``: the id, or null."""
+    """``account, text, ts``, what else there was, ``copies``: the group of near duplicates, 0 for a text too short for
+    any, and ``campaign``: the id, or null."""
     campaigns: dict[str, Campaign]
     seconds: float
     """CPU seconds that campaigns took: not near duplicates, contacts and languages."""
@@ -68,14 +69,16 @@ def replay(messages: pl.DataFrame) -> Replayed:
     """Send messages through near duplicates and campaigns."""
     messages = messages.drop_nulls("ts").sort("ts", maintain_order=True).with_columns(pl.col("account").cast(pl.String))
     published: dict[str, Campaign] = {}
-    campaigns, numbers, seconds = Campaigns(), [], 0.0
+    campaigns, numbers, copies, seconds = Campaigns(), [], [], 0.0
     for batch, matches in batches(messages):
         started = time.process_time()
         numbers.append(campaigns.observe(batch, matches).campaigns)
         published |= {campaign.campaign_id: campaign for campaign in campaigns.updated()}
         seconds += time.process_time() - started
+        copies.append(matches.leaders)
     names = [_root(campaign_id(number), published) if number else None for number in np.concatenate(numbers).tolist()]
-    return Replayed(messages.with_columns(campaign=pl.Series(names, dtype=pl.String)), published, seconds)
+    told = messages.with_columns(copies=pl.Series(np.concatenate(copies)), campaign=pl.Series(names, dtype=pl.String))
+    return Replayed(told, published, seconds)
 
 
 def _root(name: str, campaigns: dict[str, Campaign]) -> str:
@@ -116,16 +119,12 @@ def measure_chat(source: Path) -> None:
     found = replay(rows.filter(pl.col("kind") == "msg").select(account="user", text="text", ts="ts"))
     people, members = found.messages["account"].n_unique(), members_of(found)
     within = set().union(*members.values())
-    others = found.messages.filter(pl.col("account").is_in(within) & pl.col("campaign").is_null())
-    templates = {c.template for c in found.campaigns.values()}
-    chatting = {
-        account
-        for (account,), texts in others.group_by("account")
-        if not set(normalise(TextColumn.of(texts["text"])).full.strings()) <= templates
-    }
+    theirs = found.messages.filter(pl.col("account").is_in(within))
+    alone = (pl.col("copies") == 0) | (pl.col("account").n_unique().over("copies") == 1)
+    chatting = theirs.filter(alone)["account"].n_unique()
     CONSOLE.print(
         f"ubuntu_irc: {len(within)} of {people} people ({len(within) / people:.2%}) are in {len(members)} campaigns; "
-        f"{len(chatting)} of them ({len(chatting) / people:.2%}) ever wrote anything else; {_cost(found)}"
+        f"{chatting} of them ({chatting / people:.2%}) ever wrote a text that no other of them did; {_cost(found)}"
     )
     for campaign in sorted(found.campaigns.values(), key=lambda c: (-c.members, c.campaign_id))[:SHOWN]:
         CONSOLE.print(

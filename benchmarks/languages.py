@@ -1,11 +1,12 @@
 """Measure what is done with texts of other languages than English: the guess, edited copies, and what is found in vain.
 
 Run: python benchmarks/languages.py [SOURCE], where SOURCE (../shared/data) holds botornot_x: people's posts are read,
-French and English, without its place holder for mentions. With the packages ``chatterbot-corpus`` (dialogues written or
-translated by volunteers, some of them by machine) and ``django`` (messages of a program, translated by people)
-installed, those are read too. None of it was used to make Gillnet, but for the longer English dialogues: the categories
-learned from them what is benign. All is taken as benign, and every contact but a link as found in vain. A program's
-messages are often edits of one another: that such texts are ``joined`` is no mistake.
+French and English, without its place holder for mentions and with letters at random for that of links' ends. With the
+packages ``chatterbot-corpus`` (dialogues written or translated by volunteers, some of them by machine) and ``django``
+(messages of a program, translated by people) installed, those are read too. None of it was used to make Gillnet, but
+for the longer English dialogues: the categories learned from them what is benign. All is taken as benign, and every
+contact but a link as found in vain. A program's messages are often edits of one another: that such texts are
+``joined`` is no mistake.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import Counter
 from importlib.util import find_spec
 from pathlib import Path
 from random import Random
+from string import ascii_letters, digits
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import numpy as np
@@ -58,6 +60,8 @@ FOLDERS: Final = {
 LATIN_ONLY: Final = ("leet", "homoglyphs", "synonyms")
 """Edits that know Latin letters or English words alone."""
 _ENTRY: Final = re.compile(r"\s*\n\s*-\s+(?:-\s+)?")
+_LINKS_END: Final = re.compile("t?witter_link")
+_LETTERS: Final = ascii_letters + digits
 _MARKUP: Final = re.compile(r"%\([^)]*\)\w|%[sd]|\{[^}]*\}|<[^>]*>|&\w+;|\s+")
 
 
@@ -109,7 +113,9 @@ def posts(source: Path, code: str) -> list[str]:
     rows = read(source, "botornot_x", "posts.parquet")
     if rows is None:
         return []
-    return rows.filter((pl.col("lang") == code) & ~pl.col("is_bot"))["text"].str.replace_all("@mention", "").to_list()
+    kept = rows.filter((pl.col("lang") == code) & ~pl.col("is_bot"))["text"].str.replace_all("@mention", "")
+    rng = Random(SEED)
+    return [_LINKS_END.sub(lambda _: "".join(rng.choices(_LETTERS, k=10)), text) for text in kept]
 
 
 def judge(code: str, texts: Sequence[str], encoder: StaticEncoder, categories: Categories) -> Judged:

@@ -54,6 +54,7 @@ _LURE_LETTERS: Final = np.array([ord(c) for word in _LURE_WORDS for c in word], 
 _LENGTH_MAX: Final = 24
 _PREFIX_MIN: Final = 3  # l8 and b4 begin too many words
 _LENGTH_PER_LETTER: Final = 3
+_WEAK_LETTERS_MIN, _WEAK_LENGTH_MAX = 2, 12  # longer ones are keys and checksums
 _A, _B, _C, _D, _E, _F, _G, _I, _L, _N, _P, _R, _S, _T, _Y, _Z = (ord(c) for c in "abcdefgilnprstyz")
 _ZERO, _ONE, _THREE, _FOUR, _FIVE, _NINE, _AT, _DOLLAR, _STRIKE, _BAR, _EURO = (ord(c) for c in "013459@$!|\u20ac")
 _TRAILING: Final = np.array([chr(i) in "01345" for i in range(128)])
@@ -102,6 +103,21 @@ def unleet(src: NDArray[np.int32], at: int, stop: int, bold: bool) -> bool:
             one = src[i] == _ONE
             src[i] = _one(src, at, i, stop) if one else _letter_of(src[i])
     return True
+
+
+@kernel
+def may_be_leet(src: NDArray[np.int32], at: int, stop: int) -> bool:
+    """Tell whether a word is leet if others are: digits or signs stand between its letters."""
+    letters = _letters(src, at, stop)
+    if letters < _WEAK_LETTERS_MIN or letters == stop - at or stop - at > _WEAK_LENGTH_MAX or _is_kept(src, at, stop):
+        return False
+    lead, trail = at, stop
+    while not _is_letter(src[lead]):
+        lead += 1
+    while not _is_letter(src[trail - 1]):
+        trail -= 1
+    inner = trail - lead - letters
+    return inner > 0 and inner <= letters and _may_be_leet(src, at, stop, letters)
 
 
 @kernel

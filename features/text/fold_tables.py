@@ -30,7 +30,7 @@ _LISTED: Final = (
 
 LETTER, LATIN, FOREIGN, HARD, WEAK, STIFF, OTHER, ALPHA = (1 << i for i in range(8))
 MARK, DECORATION, DIGIT, SPACE, DROP, COMPOSES, SIGN, SEPARATOR = (1 << i for i in range(8, 16))
-EMOJI, LONG, CODE, FAR = (1 << i for i in range(16, 20))
+EMOJI, LONG, CODE, FAR, UNSPACED = (1 << i for i in range(16, 21))
 """Kinds of characters, a bit each.
 
 LETTER; LATIN letter; FOREIGN: letter of an alphabet with doubles of Latin letters, HARD if it has none itself, WEAK if
@@ -38,12 +38,14 @@ only in its other case or by liking, OTHER if it is not Cyrillic; STIFF: Latin l
 LATIN or FOREIGN. MARK: combining mark of one script; DECORATION: combining mark of no script; DIGIT; SPACE; DROP: shows
 nothing; COMPOSES: may melt into the character before; SIGN: stands for a letter in leet; SEPARATOR: may stand between
 the letters of a spaced word; EMOJI; LONG: its plain form has several characters; CODE: sign of paths and programs;
-FAR: beyond the tables.
+FAR: beyond the tables; UNSPACED: letter of a script that puts no spaces between words.
 """
 
 _ALPHABETS: Final = frozenset(
     ("GREEK", "CYRILLIC", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "DESERET", "GEORGIAN", "TIFINAGH")
 )
+_WORDLESS: Final = frozenset(("HAN", "HIRAGANA", "KATAKANA", "BOPOMOFO", "THAI", "LAO"))
+_PROLONGED: Final = 0x30FC  # of both kana
 _DECORATIONS: Final = (
     *((0x300, 0x36F), (0x483, 0x489), (0x1AB0, 0x1AFF), (0x1DC0, 0x1DFF), (0x20D0, 0x20FF), (0xFE20, 0xFE2F)),
 )
@@ -140,6 +142,8 @@ def _own_kinds() -> NDArray[np.uint32]:
             kind |= FOREIGN | ALPHA | (0 if script == "CYRILLIC" else OTHER)
         elif kind & LETTER and script == "LATIN":
             kind |= LATIN | ALPHA
+        elif kind & LETTER and script in _WORDLESS:
+            kind |= UNSPACED
         kinds[first : last + 1] = kind
     _mark_ranges(kinds, _DECORATIONS, DECORATION, MARK)
     _mark_ranges(kinds, _EMOJI, EMOJI | SEPARATOR)
@@ -149,6 +153,7 @@ def _own_kinds() -> NDArray[np.uint32]:
     for signs, kind in ((_SIGNS, SIGN), (_SEPARATORS, SEPARATOR), (_CODES, CODE)):
         kinds[[ord(c) for c in signs]] |= np.uint32(kind)
     kinds[ord("0") : ord("9") + 1] = DIGIT
+    kinds[_PROLONGED] |= np.uint32(UNSPACED)
     return kinds
 
 

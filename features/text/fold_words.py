@@ -8,25 +8,33 @@ import numpy as np
 
 from detector.contract.jit import kernel
 from features.text.fold_address import address
-from features.text.fold_leet import unleet
+from features.text.fold_leet import may_be_leet, unleet
 from features.text.fold_letters import WIDE
 from features.text.fold_points import kind_of, wide
-from features.text.fold_tables import ALPHA, CODE, DIGIT, LETTER, MARK, SEPARATOR, SIGN
+from features.text.fold_tables import ALPHA, CODE, DIGIT, FAR, LETTER, MARK, SEPARATOR, SIGN, UNSPACED
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WORD: Final = LETTER | DIGIT | MARK | SIGN
+_WORDLESS: Final = UNSPACED | FAR
 _TRIPLED, _DOUBLED, _LONE, _LEET = 1, 2, 4, 8
 """What may be odd in a token: three equal letters, two equal signs, a letter alone, digits or signs beside letters."""
 _SPELLED_MIN: Final = 4
 """So many letters in a row are a spelled word; a b c is a list."""
 _BOLD_MIN: Final = 2
+_UNSPACED_MIN: Final = 5
+"""So many signs in a row, each alone, of scripts that put no spaces between words; a title may have four."""
 _ALPHABET_STEP: Final = 1
+_SHORT_MAX: Final = 64
+"""So many letters in groups too short are no spelled words: a text of nothing else would be read again from each."""
 _SEPARATION_MAX, _DIGITS_MAX = 3, 2
 _EQUAL_MAX, _EQUAL_ONLY_MAX = 2, 3
-_READ, _JOINED = 1 << 40, 1 << 20  # as news counts words of leet and words spelled by signs, beside other changes
-LEET, SPELLED = 1, 2
+_WEAK, _READ, _JOINED = 1 << 45, 1 << 30, 1 << 15
+"""As news counts words that may be leet, words of leet, and words spelled by signs, beside other changes."""
+_WEAK_BESIDE_READ, _WEAK_ALONE = 1, 3
+"""So many words that may be leet are, beside one that surely is, or alone."""
+LEET, SPELLED, SPREAD = 1, 2, 4
 _POINT, _DOLLAR, _EURO, _SPACE = ord("."), ord("$"), 0x20AC, 32
 
 
@@ -44,7 +52,8 @@ def mend(
 ) -> None:
     """Write every row as it is meant and say which changed; the source is written on.
 
-    Two words of leet, or two spelled by signs, make a row bold (LEET, SPELLED): mended again, weaker signs are heeded.
+    Two words of leet, two spelled by signs, or one row of lone signs of a script without spaces make a row bold (LEET,
+    SPELLED, SPREAD): mended again, weaker signs are heeded.
     """
     to = 0
     for row in range(begins.shape[0]):
@@ -56,12 +65,21 @@ def mend(
                 continue
             first = to
             stop, to, odd = _copy(src, at, end, kinds, dst, to)
+            token = stop
             if odd:
-                stop, to, new = _mend_token(src, at, stop, end, odd, bold[row], kinds, dst, first)
+                stop, to, new = _mend_token(src, at, token, end, odd, bold[row], kinds, dst, first)
                 news += new
+            bold[row] |= SPREAD if stop > token and kind_of(src[at], kinds) & _WORDLESS else 0
             at = stop
-        out_ends[row], changed[row] = to, news > 0
-        bold[row] |= (LEET if news >= 2 * _READ else 0) | (SPELLED if news & (_READ - 1) >= 2 * _JOINED else 0)
+        before = bold[row]
+        bold[row] |= _leet(news) | (SPELLED if news & (_READ - 1) >= 2 * _JOINED else 0)
+        out_ends[row], changed[row] = to, news & (_WEAK - 1) > 0 or bold[row] != before
+
+
+@kernel
+def _leet(news: int) -> int:
+    read, weak = (news & (_WEAK - 1)) // _READ, news // _WEAK
+    return LEET if read > 1 or (read and weak >= _WEAK_BESIDE_READ) or weak >= _WEAK_ALONE else 0
 
 
 @kernel
@@ -79,16 +97,16 @@ def _copy(
             else:
                 odd |= 0 if kind & DIGIT else _DOUBLED
         if kind & _WORD:
-            run += 1
+            run += kind & MARK == 0
             odd |= _LEET if _mixes(point, kind, seen) else 0
             seen |= kind
         else:
-            odd |= _LONE if run == 1 and before & (LETTER | SIGN) else 0
+            odd |= _LONE if run == 1 and before & (LETTER | SIGN | MARK) else 0
             run = 0
         dst[to] = point
         last, last_but_one, before = point, last, kind
         at, to = at + 1, to + 1
-    return at, to, odd | (_LONE if run == 1 and before & (LETTER | SIGN) else 0)
+    return at, to, odd | (_LONE if run == 1 and before & (LETTER | SIGN | MARK) else 0)
 
 
 @kernel
@@ -136,30 +154,46 @@ def _mend_token(
 def _spelled(src: NDArray[np.int32], at: int, end: int, bold: int, kinds: NDArray[np.uint32]) -> tuple[int, bool]:
     """Find where a word ends that is spelled by single letters, and whether signs part them; else its start."""
     first, last, letters, digits, steps, by_signs = at, at, 0, 0, 0, False
-    group, longest = 0, 0
-    while at < end:
-        kind = kind_of(src[at], kinds)
-        lone = at + 1 == end or not kind_of(src[at + 1], kinds) & (LETTER | DIGIT | MARK)
+    group, longest, script = 0, 0, _WORDLESS if kind_of(src[at], kinds) & _WORDLESS else ALPHA
+    while at < end and (letters <= _SHORT_MAX or longest >= _letters_min(script, by_signs, bold)):
+        kind, stop = kind_of(src[at], kinds), _sign_end(src, at, end, script, kinds)
+        lone = stop == end or not kind_of(src[stop], kinds) & (LETTER | DIGIT | MARK)
         sign = kind & SIGN and src[at] != _DOLLAR
-        if not lone or sign or not kind & (ALPHA | DIGIT | SIGN) or (at == first and kind & DIGIT):
+        if not lone or sign or not kind & (script | DIGIT | SIGN) or (at == first and kind & DIGIT):
             break
         digits = digits + 1 if kind & DIGIT else 0
         if digits > _DIGITS_MAX:
             break
         if not kind & DIGIT:
-            steps += letters > 0 and src[at] - src[last - 1] == _ALPHABET_STEP
-            letters, group, last = letters + 1, group + 1, at + 1
+            steps += script == ALPHA and letters > 0 and src[at] - src[last - 1] == _ALPHABET_STEP
+            letters, group, last = letters + 1, group + 1, stop
             longest = max(longest, group)
-        after, spaces = _separation(src, at + 1, end, kinds)
+        after, spaces = _separation(src, stop, end, kinds)
         if at == first:
             by_signs = spaces == 0
         group = 0 if by_signs and spaces else group
         border = by_signs and spaces > 0 and after + 1 < end and _parts(src, after + 1, kinds)
-        if after == at + 1 or (by_signs and spaces and not border) or (not by_signs and not spaces):
+        if after == stop or (by_signs and spaces and not border) or (not by_signs and not spaces):
             break
         at = after
-    enough = longest >= (_BOLD_MIN if by_signs and bold & SPELLED else _SPELLED_MIN) and steps < letters - 1
+    enough = longest >= _letters_min(script, by_signs, bold) and steps < letters - 1
     return (last if enough else first), by_signs
+
+
+@kernel
+def _sign_end(src: NDArray[np.int32], at: int, end: int, script: int, kinds: NDArray[np.uint32]) -> int:
+    """Give the end of a letter and, in scripts without spaces, of the marks on it."""
+    at += 1
+    while script == _WORDLESS and at < end and kind_of(src[at], kinds) & MARK:
+        at += 1
+    return at
+
+
+@kernel
+def _letters_min(script: int, by_signs: bool, bold: int) -> int:
+    if script == _WORDLESS:
+        return _BOLD_MIN if bold & SPREAD else _UNSPACED_MIN
+    return _BOLD_MIN if by_signs and bold & SPELLED else _SPELLED_MIN
 
 
 @kernel
@@ -210,7 +244,10 @@ def _mend_words(
             seen |= kind_of(src[end], kinds)
             end += 1
         if seen & LETTER and seen & (DIGIT | SIGN) and not code:
-            read += _READ if unleet(src, at, end, bold & LEET > 0) else 0
+            if unleet(src, at, end, bold & LEET > 0):
+                read += _READ
+            elif not bold & LEET and may_be_leet(src, at, end):
+                read += _WEAK
         to = _shorten(src, at, end, kinds, dst, to)
         at = end
     return to, read + (to - first != stop - start)

@@ -7,6 +7,7 @@ the folded one and ten more, and putting slots into it again changes nothing.
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import TYPE_CHECKING, Final
 
@@ -42,15 +43,18 @@ _PLUS, _OPEN, _CLOSE, _SPACE, _POINT, _HYPHEN, _COMMA, _COLON, _SLASH, _APOSTROP
 )
 _ZERO, _NINE = ord("0"), ord("9")
 _YEAR_DIGITS, _DATE_SIZES_MIN = 4, 100
+_STRUCK: Final = re.compile("LATIN SMALL LETTER (?:DOTLESS )?([A-Z])(?: WITH STROKE)?")
 _QUOTES: Final = (0x27, 0x2019, 0x2BC)
 
 
 def _bare() -> NDArray[np.int32]:
-    """Map accented Latin letters to the letter."""
+    """Map Latin letters with an accent or a stroke, or without their dot, to the letter."""
     bare = np.arange(POINTS, dtype=np.int32)
     for point in np.flatnonzero(KINDS & LATIN).tolist():
         if (parts := unicodedata.decomposition(chr(point))) and parts[0] != "<":
             bare[point] = ord(unicodedata.normalize("NFD", chr(point))[0])
+        elif struck := _STRUCK.fullmatch(unicodedata.name(chr(point), "")):
+            bare[point] = ord(struck[1].lower())
     return bare
 
 

@@ -21,12 +21,16 @@ _WORD: Final = re.compile(r"\w{4,}")
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A message, where it comes from and its categories; of the open ones it is unknown whether they hold."""
+    """A message, where it comes from and its categories; of the open ones it is unknown whether they hold.
+
+    An altered one was made of another to be learned from; nothing is judged by it.
+    """
 
     text: str
     source: str
     labels: frozenset[str]
     open_labels: frozenset[str] = frozenset()
+    altered: bool = False
 
 
 def generate(grammars: Sequence[Grammar], each: int, part: Part, seed: int) -> list[Example]:

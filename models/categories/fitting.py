@@ -54,6 +54,8 @@ class Table:
     labels: NDArray[np.int8]
     """(n, K): 1 of the category, 0 not, -1 unknown."""
     sources: NDArray[np.str_]
+    altered: NDArray[np.bool_]
+    """Which rows are only learned from."""
 
     @property
     def benign(self) -> NDArray[np.bool_]:
@@ -64,7 +66,12 @@ class Table:
     def rows(self, chosen: NDArray[np.bool_]) -> Table:
         """Return some of the rows."""
         return Table(
-            self.vectors[chosen], self.measures[chosen], self.words[chosen], self.labels[chosen], self.sources[chosen]
+            self.vectors[chosen],
+            self.measures[chosen],
+            self.words[chosen],
+            self.labels[chosen],
+            self.sources[chosen],
+            self.altered[chosen],
         )
 
     def joined(self, other: Table) -> Table:
@@ -75,6 +82,7 @@ class Table:
             vstack([self.words, other.words], format="csr"),
             np.concatenate([self.labels, other.labels]),
             np.concatenate([self.sources, other.sources]),
+            np.concatenate([self.altered, other.altered]),
         )
 
 
@@ -157,14 +165,15 @@ def _fit(
 def unseen_source_scores(
     table: Table, standard: NDArray[np.float32], category: int
 ) -> tuple[Table, NDArray[np.float64]]:
-    """Score the rows of real sources by a model trained without any source of their half of `HALVES`."""
+    """Score the unaltered rows of real sources by a model trained without any source of their half of `HALVES`."""
     chosen, scores = np.zeros(len(table.sources), np.bool_), np.zeros(len(table.sources))
     for half in HALVES:
         inside = np.isin(table.sources, sorted(half))
         if inside.any():
             line = fit_line(table, standard, category, ~inside)
-            scores[inside] = line.log_odds(table.rows(inside), standard[inside])
-            chosen |= inside
+            judged = inside & ~table.altered
+            scores[judged] = line.log_odds(table.rows(judged), standard[judged])
+            chosen |= judged
     return table.rows(chosen), scores[chosen]
 
 

@@ -62,6 +62,12 @@ def read_grammars(folder: Path = FOLDER) -> list[Grammar]:
     return [_grammar(path.stem, path.read_text("utf-8"), words) for path in paths]
 
 
+def read_shared(rule: str, folder: Path = FOLDER) -> Grammar:
+    """Read the grammar of what one of the shared rules makes."""
+    words = _rules((folder / f"{WORDS}.txt").read_text("utf-8"))
+    return Grammar(rule, frozenset(), frozenset(), words | {"message": (f"{{{rule}}}",)})
+
+
 def _grammar(name: str, text: str, words: dict[str, tuple[str, ...]]) -> Grammar:
     labels = text.partition("\n")[0].removeprefix("# labels:").split()
     rules = words | _rules(text)

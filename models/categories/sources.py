@@ -17,6 +17,7 @@ import polars as pl
 from models.categories.classifier import NAMES
 from models.categories.examples import Example, generate, restyle
 from models.categories.grammar import Part, read_grammars
+from models.categories.linking import linked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -58,7 +59,8 @@ def read_examples(data: Path, seed: int, part: Part = Part.ALL, each: int = EACH
     found = generate(read_grammars(), each, part, seed)
     for read in (_sms, _youtube):
         found += _restyled(read(data), rng)
-    return found + _irc(data, rng) + _chats(rng) + _answers() + _references(rng)
+    found += _irc(data, rng) + _chats(rng) + _answers() + _references(rng)
+    return found + linked(found, rng)
 
 
 def _restyled(examples: Sequence[Example], rng: random.Random) -> list[Example]:

@@ -70,7 +70,10 @@ def table_of(examples: Sequence[Example], encoder: Encoder) -> Table:
     folded = fold(texts)
     sources = np.array([example.source for example in examples])
     words = word_matrix(hash_words(folded))
-    return Table(encoder.encode(folded), measure_lexical(texts, folded), words, label_matrix(examples), sources)
+    altered = np.array([example.altered for example in examples], np.bool_)
+    return Table(
+        encoder.encode(folded), measure_lexical(texts, folded), words, label_matrix(examples), sources, altered
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def full(text):
         ("b4 gr8 mp3 covid19 promo8372", "b4 gr8 mp3 covid num promo num"),
         ("I don't know, it’s ok", "i dont know its ok"),
         ("café déjà İzmir", "cafe deja izmir"),
+        ("lıke my fresh clıp, młode đaci møney", "like my fresh clip mlode daci money"),
         ("hi 😀😀 there 👍🏽!!!", "hi there"),
         ("привет, ёлка! 100 руб", "привет ёлка amount"),
         ("नमस्ते, आप?", "नमस्ते आप"),

@@ -66,6 +66,9 @@ def test_a_plain_case_is_found(model: Categories, encoder: StaticEncoder, text: 
         "it's my niece's birthday, any idea what I could buy her?",
         "Hi Anna, please find attached the minutes of the meeting. Regards, Tom",
         "that film was so stupid, we laughed all night",
+        "lakers couldn't guard anyone last night https://t.co/Qx7Rb2mKpz",
+        "je ne comprends pas pourquoi il fait ça https://t.co/Hk3vTz9wLq",
+        "here is the talk I mentioned, the part on memory is good https://www.youtube.com/watch?v=8fKq2LwXz0s",
         "",
     ],
 )

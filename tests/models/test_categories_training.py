@@ -1,18 +1,21 @@
 """Generated examples and the recipe."""
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from features.text.column import TextColumn
+from features.text.contacts import ContactKind, find_contacts
 from features.text.fold import fold
 from features.text.lexical import NAMES as MEASURES
 from models.categories.classifier import NAMES
-from models.categories.examples import generate, restyle
-from models.categories.fitting import Table, balanced_weights, label_matrix, threshold_at
+from models.categories.examples import Example, generate, restyle
+from models.categories.fitting import Table, balanced_weights, label_matrix, threshold_at, unseen_source_scores
 from models.categories.grammar import FOLDER, Part, expand, read_grammars
+from models.categories.linking import linked
 from models.categories.sources import CHANNELS, read_examples
 from models.categories.train import Material, table_of, train
 
@@ -80,6 +83,30 @@ def test_unknown_rules_are_named(tmp_path: Path) -> None:
 def test_restyling_keeps_other_scripts_whole() -> None:
     rng = random.Random(0)
     assert {restyle("नमस्ते आप", rng).replace("\n", " ") for _ in range(50)} == {"नमस्ते आप"}
+
+
+def test_copies_with_links_say_what_their_originals_do() -> None:
+    benign, harmful = Example("see you at eight", "a", frozenset()), Example("win now", "b", frozenset({"spam"}))
+    made = linked([benign, harmful] * 1_000, random.Random(0))
+    for original in (benign, harmful):
+        copies = [copy for copy in made if copy.source == original.source]
+        assert 0.25 < len(copies) / 1_000 < 0.35
+        assert all(copy.labels == original.labels and copy.altered for copy in copies)
+        assert all(set(original.text.split()) <= set(copy.text.split()) for copy in copies)
+        found = find_contacts(TextColumn.of([copy.text for copy in copies]))
+        with_link = np.unique(found.row[found.kind == ContactKind.LINK])
+        assert len(with_link) > 0.95 * len(copies)
+
+
+def test_what_is_altered_is_learned_from_and_not_judged_by() -> None:
+    examples = [Example(f"{word} {i}", "chitchat", frozenset()) for i, word in enumerate(["hi", "yes", "no"] * 4)]
+    examples += [replace(example, altered=True) for example in examples]
+    examples += [Example(f"win cash {i}", "spam_mail", frozenset({"spam"})) for i in range(12)]
+    examples += [Example(f"see you {i}", "benign_mail", frozenset()) for i in range(12)]
+    table = table_of(examples, Letters())
+    judged, scores = unseen_source_scores(table, table.measures, NAMES.index("spam"))
+    assert len(scores) == 12
+    assert not judged.altered.any()
 
 
 def test_what_is_open_is_no_negative() -> None:
