@@ -94,12 +94,14 @@ def _train(
     highest, is_human = trace.highest(len(accounts), recipe.events_min), ~accounts.is_bot
     newer_humans = highest[is_human & split.on(Side.NEWER)]
     manifest = described(highest_of(choose_thresholds(highest[is_human]), choose_thresholds(newer_humans)))
-    tested = measure(accounts, trace, manifest.thresholds["review"].score, recipe.events_min)
+    at_end = points.nth == accounts.events[points.account]
+    final = fitted.calibration.probabilities(fitted.unseen[at_end])  # of the folds' trees alone, whichever age
+    tested = measure(accounts, trace, manifest.thresholds["review"].score, recipe.events_min, final)
     newer = _newer(points, accounts, split, model_of(draft, fitted.of_older))
     flagged = highest[is_human] >= manifest.thresholds["review"].score
     rates = () if segments is None else false_positives(segments.filter(is_human), flagged)
     results = Results(
-        manifest, fitted, accounts, split, trace, tested, newer, rates, recipe.events_min, recipe.synthetic,
+        manifest, fitted, accounts, split, trace, final, tested, newer, rates, recipe.events_min, recipe.synthetic,
         recipe.options,
     )  # fmt: skip
     _save(output, results, sampling.reference())
@@ -199,7 +201,6 @@ def _sizes(accounts: Accounts, split: Split) -> dict[str, dict[str, int]]:
 
 
 def _save(output: Path, results: Results, reference: Reference | None) -> None:
-    scores = results.trace.final(len(results.accounts))
     cuts = {step: threshold.score for step, threshold in results.manifest.thresholds.items()}
-    pictures = plots.draw(results.accounts.is_bot, scores, cuts)
+    pictures = plots.draw(results.accounts.is_bot, results.final, cuts)
     folder.save(output, results.manifest, results.fitted.model_text, write_card(results), pictures, reference)

@@ -45,6 +45,8 @@ class Results:
     accounts: Accounts
     split: Split
     trace: Trace
+    final: NDArray[np.float64]
+    """Each account's score after its last event, by the trees of the folds that it is not in."""
     tested: Metrics
     newer: Ranking
     segments: tuple[SegmentRate, ...]
@@ -118,7 +120,7 @@ def _points(training: dict[str, Any]) -> str:
 
 
 def _quality(results: Results) -> str:
-    is_bot, scores = results.accounts.is_bot, results.trace.final(len(results.accounts))
+    is_bot, scores = results.accounts.is_bot, results.final
     rng = np.random.default_rng(results.options.seed)
     rows: list[list[Any]] = []
     for name, metric in _INTERVALS.items():
@@ -136,10 +138,11 @@ def _quality(results: Results) -> str:
     return "\n\n".join(
         [
             "## Quality on accounts the trees never saw",
-            "By the score after an account's last event; intervals are 95 % over resampled accounts.",
+            "By the score after an account's last event, from trees of the other folds; intervals are 95 % over "
+            "resampled accounts.",
             _table(["measure", "value", "interval"], rows),
-            f"As the stream judges: flagged once the score after any event, from the {results.events_min}th on, "
-            f"reaches the review threshold {tested.threshold:.4f}.",
+            "As the stream judges, the newer accounts by trees of the older ones: flagged once the score after any "
+            f"event, from the {results.events_min}th on, reaches the review threshold {tested.threshold:.4f}.",
             _table(["measure", "value"], flagged),
             "Flagged by an account's nth event at the latest:",
             _table(["events", "bots", "humans"], _within(tested)),

@@ -80,9 +80,11 @@ def rank(is_bot: NDArray[np.bool_], scores: NDArray[np.float64]) -> Ranking:
     )
 
 
-def measure(accounts: Accounts, trace: Trace, threshold: float, events_min: int) -> Metrics:
-    """Measure a model by the scores it gave along the accounts' histories."""
-    is_bot, scores = accounts.is_bot, trace.final(len(accounts))
+def measure(
+    accounts: Accounts, trace: Trace, threshold: float, events_min: int, final: NDArray[np.float64] | None = None
+) -> Metrics:
+    """Measure a model by the scores it gave along the accounts' histories; ``final`` stands for the last ones."""
+    is_bot, scores = accounts.is_bot, trace.final(len(accounts)) if final is None else final
     first = trace.first_at(threshold, len(accounts), events_min)
     precision, recall, f1, _ = precision_recall_fscore_support(is_bot, first >= 0, average="binary", zero_division=0)
     caught = first[is_bot & (first >= 0)]

@@ -56,6 +56,8 @@ class Fitted:
     """How much of the trees' gain each feature brought; they add up to 1."""
     without_fold: tuple[str, ...]
     """Trees that never saw one fold, in the order of the folds: what the model would have said of it."""
+    unseen: NDArray[np.float64]
+    """What those trees say of each point, in log-odds, shape (n,): no tree saw the account it judges."""
     of_older: str
     """Trees that saw the older accounts only."""
     tuned: Tuned | None = None
@@ -91,6 +93,7 @@ def fit(points: Points, accounts: Accounts, split: Split, features: tuple[str, .
         rounds=held.rounds,
         gains=gains / max(gains.sum(), 1e-12),
         without_fold=held.texts,
+        unseen=held.raw,
         of_older=of_older.model_to_string(),
         tuned=tuned,
         doubted=doubted,

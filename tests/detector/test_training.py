@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import lightgbm as lgb
 import numpy as np
 import polars as pl
 import pytest
@@ -18,7 +19,9 @@ from detector.histories import Recipe, collect, score_history
 from detector.training import evaluate, train
 from models import vector_file
 from models.folder import load, read_manifest
-from models.training import Options
+from models.metrics import auc, recall_at_fpr
+from models.split import split_accounts
+from models.training import Options, fit
 from models.vector_file import VectorFile
 
 CONTRACT = [
@@ -171,6 +174,19 @@ def test_every_event_is_scored_as_the_model_scores_its_vector(trained: Path) -> 
     ends = history.points.nth == history.accounts.events[history.points.account]
     assert len(trace.score) == len(EVENTS)
     assert np.array_equal(trace.final(len(history.accounts)), model.score(history.points.vectors[ends]))
+
+
+def test_accounts_are_ranked_by_the_trees_of_the_folds_alone(tmp_path: Path) -> None:
+    """Trees of the older accounts put the newer ones on another scale: one ranking of both would say nothing."""
+    found, history = train(batches(EVENTS), LABELS, tmp_path, RECIPE), collect(batches(EVENTS)(), LABELS, RECIPE)
+    accounts, points = history.accounts, history.points
+    split = split_accounts(accounts, RECIPE.options.seed)
+    fitted = fit(points, accounts, split, RECIPE.catalogue.names, RECIPE.options)
+    ends, raw = np.flatnonzero(points.nth == accounts.events[points.account]), np.zeros(len(accounts))
+    for k, text in enumerate(fitted.without_fold):
+        raw[split.fold == k] = lgb.Booster(model_str=text).predict(points.vectors[ends[split.fold == k]], raw_score=True)
+    assert found.test.auc == pytest.approx(auc(accounts.is_bot, raw), abs=1e-9)
+    assert found.test.recall_at_fpr_1pct == recall_at_fpr(accounts.is_bot, raw, 0.01)
 
 
 def test_the_card_holds_the_split_the_figures_and_the_limits(trained: Path) -> None:
