@@ -205,13 +205,24 @@ def _dataset(
 ) -> lgb.Dataset:
     is_bot, weights = accounts.is_bot[points.account][rows], _weights(points, accounts)[rows]
     vectors = points.vectors
-    return lgb.Dataset(
+    return _Dataset(
         _Chosen(vectors, np.flatnonzero(rows)) if isinstance(vectors, VectorFile) else vectors[rows],
         is_bot.astype(float),
         weight=weights * _class_weights(is_bot, weights),
         feature_name=list(features),
         reference=reference,
     )
+
+
+class _Dataset(lgb.Dataset):
+    """Leaves out the same features whether vectors are in memory or come in pieces.
+
+    LightGBM drops those that no leaf could be parted by, and of vectors in pieces forgets how small a leaf may be.
+    """
+
+    def get_params(self) -> dict[str, Any]:
+        known = self.params or {}
+        return super().get_params() | {name: known[name] for name in ("min_data_in_leaf",) if name in known}
 
 
 class _Chosen(lgb.Sequence):

@@ -184,7 +184,8 @@ def test_accounts_are_ranked_by_the_trees_of_the_folds_alone(tmp_path: Path) -> 
     fitted = fit(points, accounts, split, RECIPE.catalogue.names, RECIPE.options)
     ends, raw = np.flatnonzero(points.nth == accounts.events[points.account]), np.zeros(len(accounts))
     for k, text in enumerate(fitted.without_fold):
-        raw[split.fold == k] = lgb.Booster(model_str=text).predict(points.vectors[ends[split.fold == k]], raw_score=True)
+        vectors = points.vectors[ends[split.fold == k]]
+        raw[split.fold == k] = lgb.Booster(model_str=text).predict(vectors, raw_score=True)
     assert found.test.auc == pytest.approx(auc(accounts.is_bot, raw), abs=1e-9)
     assert found.test.recall_at_fpr_1pct == recall_at_fpr(accounts.is_bot, raw, 0.01)
 
