@@ -20,10 +20,14 @@ from flows.plan import FAILED, Plan
 from flows.tally import Report
 
 _TAIL_LINES: Final = 40
-_ONE_THREAD: Final = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1"
-)
-"""A worker is one core: more threads cost more than they give."""
+_OF_A_WORKER: Final = {
+    # a worker is one core: more threads cost more than they give
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "POLARS_MAX_THREADS", "NUMBA_NUM_THREADS"), "1"
+    ),
+    # else each of its many threads that wait for disk and broker keeps memory of its own that it freed
+    "MALLOC_ARENA_MAX": "2",
+}
 _GRACE_SECONDS: Final = 0.5
 
 
@@ -109,7 +113,7 @@ class Cluster:
     def __init__(self, count: int, environment: Mapping[str, str], lock: int) -> None:
         self.started_at = time.monotonic()
         self.workers: list[Worker] = []
-        own = {**os.environ, **_ONE_THREAD, **environment}
+        own = {**os.environ, **_OF_A_WORKER, **environment}
         try:
             for index in range(count):
                 self.workers.append(Worker(index, own, lock))
