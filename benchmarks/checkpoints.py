@@ -45,7 +45,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         shard = AccountShard(DEFAULT, default(), POLICY, LATENESS_MS)
-        self.folder, self.table = folder, WorkerTable(shard, SHARDS, 1, Checkpoints(folder, "accounts"))
+        self.table = WorkerTable(shard, SHARDS, 1, Checkpoints(folder, "accounts"))
         self.segments: list[Segments] = []
         self.places: list[Place] = []
 

@@ -13,35 +13,33 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import re
-import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.request import urlopen
 
 import psutil
+from prometheus_client.parser import text_string_to_metric_families
 
 from detector.settings import load_settings
 from flows.broker import EmbeddedBroker, free_port
 from flows.clients import ensure_topics
 
 MIB = 1 << 20
-GILLNET = shutil.which("gillnet", path=str(Path(sys.executable).parent)) or "gillnet"
-_SAMPLE = re.compile(r"^(\w+)(?:\{[^}]*\})? (\S+)$", re.MULTILINE)
+GILLNET = str(Path(sys.executable).with_name("gillnet"))
 
 
 def measured(port: int) -> dict[str, float]:
     """Scrape the run; each metric summed over its labels."""
     totals: dict[str, float] = {}
     with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-        for name, value in _SAMPLE.findall(page.read().decode()):
-            totals[name] = totals.get(name, 0.0) + float(value)
+        for family in text_string_to_metric_families(page.read().decode()):
+            for sample in family.samples:
+                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
     return totals
 
 
@@ -49,12 +47,10 @@ def held(folder: Path) -> dict[str, float]:
     """Count a folder's files and MiB; one may go while we look."""
     sizes = []
     for path in folder.rglob("*"):
-        try:
-            sizes.append(path.stat().st_size if path.is_file() else None)
-        except FileNotFoundError:
-            continue
-    files = [size for size in sizes if size is not None]
-    return {"files": len(files), "mib": round(sum(files) / MIB, 1)}
+        with suppress(FileNotFoundError):
+            if path.is_file():
+                sizes.append(path.stat().st_size)
+    return {"files": len(sizes), "mib": round(sum(sizes) / MIB, 1)}
 
 
 def look(run: psutil.Process, work: Path, port: int, minute: int) -> dict[str, float]:
@@ -93,7 +89,7 @@ def main() -> None:
         events = options.minutes * 60 * options.rate
         sender = subprocess.Popen(
             [GILLNET, "simulate", "--scenario", "load", *address, "--events", str(events), "--rate", str(options.rate)],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=os.environ | {"COLUMNS": "80"},
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         lines = []
         try:

@@ -111,11 +111,11 @@ class Reader:
         The embedded one goes through its batches for at most as long as a fetch may wait, and then gives nothing: after
         some thousand batches it would never come to new ones.
         """
-        now = time.monotonic()
-        if came or now - self._came_at < STALLED_SECONDS:
-            self._came_at = now if came else self._came_at
+        if came:
+            self._came_at = self._fetched_at
+        if self._fetched_at - self._came_at < STALLED_SECONDS:
             return
-        self._came_at = now
+        self._came_at = self._fetched_at
         if self._wait_ms < _WAIT_MS_MAX and any(self.lag(part, offset) for part, offset in self._next.items()):
             self._wait_ms = min(self._wait_ms * _LONGER, _WAIT_MS_MAX)
             _log.info("events wait and none came for %.0f s: fetches wait %d ms now", STALLED_SECONDS, self._wait_ms)

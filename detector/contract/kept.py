@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import os
 import unicodedata
 import zipfile
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from importlib.metadata import version
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from detector.contract.durable import write_file
 from detector.contract.kernel_cache import cache_dir
 
 Tables = Mapping[str, NDArray[Any]]
@@ -37,12 +38,7 @@ def kept(name: str, module: str, make: Callable[[], Tables], *packages: str) -> 
 
 
 def _keep(path: Path, tables: Tables) -> None:
-    own = path.with_suffix(f".{os.getpid()}")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with own.open("wb") as out:
-            np.savez(out, allow_pickle=False, **tables)
-        own.replace(path)  # whole or not at all, whoever else makes them meanwhile
-    except OSError:
-        with suppress(OSError):
-            own.unlink()
+    content = BytesIO()
+    np.savez(content, allow_pickle=False, **tables)
+    with suppress(OSError):
+        write_file(path, content.getvalue())

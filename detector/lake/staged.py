@@ -6,8 +6,9 @@ rows, days (UTC) and bytes. Behind it lie the chunks, each an Arrow IPC file.
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import IO, Final
 
@@ -44,9 +45,8 @@ def chunk_of(table: str, rows: pl.DataFrame) -> Chunk:
     return Chunk(Held(table, rows.height, frozenset(days(table, rows)), len(content)), content)
 
 
-def write_epoch(path: Path, chunks: Iterable[Chunk]) -> None:
+def write_epoch(path: Path, chunks: Sequence[Chunk]) -> None:
     """Write an epoch's file, whole or not at all, in a folder that exists."""
-    chunks = list(chunks)
     listed = msgspec.json.encode([chunk.held for chunk in chunks])
 
     def write(out: IO[bytes]) -> None:
@@ -65,9 +65,10 @@ def read_epoch(path: Path, table: str | None = None) -> Iterator[tuple[str, pl.D
     """Read the chunks of an epoch's file, those of one table or all; without the columns that had no value."""
     with path.open("rb") as file:
         for held in _list(file):
-            content = file.read(held.size)
             if table in (None, held.table):
-                yield held.table, pl.read_ipc(content)
+                yield held.table, pl.read_ipc(file.read(held.size))
+            else:
+                file.seek(held.size, os.SEEK_CUR)
 
 
 def _list(file: IO[bytes]) -> list[Held]:
