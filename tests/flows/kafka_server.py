@@ -1,6 +1,5 @@
 """Starts a real Apache Kafka (KRaft, one node, loopback) from KAFKA_HOME for the tests."""
 
-import base64
 import os
 import signal
 import socket
@@ -76,7 +75,8 @@ class KafkaServer:
         self._properties = _properties(home, folder, self._client, free_port(), tls)
         self._as_client = tls.client if tls else {}
         self._environment = os.environ | {"KAFKA_HEAP_OPTS": "-Xmx384m", "LOG_DIR": str(folder / "server-logs")}
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+        # In base64, as is usual, one cluster in 64 would begin with a dash, which the command reads as an option.
+        cluster = uuid.uuid4().hex[:22]
         subprocess.run(
             [home / "bin" / "kafka-storage.sh", "format", "-t", cluster, "-c", self._properties],
             check=True, env=self._environment, capture_output=True, timeout=60,
