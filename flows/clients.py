@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer, TopicPartition
@@ -89,8 +89,14 @@ def connect(settings: Settings, timeout_seconds: float = REACH_SECONDS) -> tuple
     """Return an admin client and the cluster's topics, or raise one clear error."""
     errors: list[KafkaError] = []
     admin: AdminClient = _made(settings, AdminClient, client_config(settings, errors.append))
+    return admin, _metadata(settings, admin, timeout_seconds, errors)
+
+
+def _metadata(
+    settings: Settings, admin: AdminClient, timeout_seconds: float, errors: Sequence[KafkaError] = ()
+) -> ClusterMetadata:
     try:
-        metadata = admin.list_topics(timeout=timeout_seconds)
+        return admin.list_topics(timeout=timeout_seconds)
     except KafkaException as error:
         admin.poll(0)
         telling = [e for e in errors if e.code() != _ALL_BROKERS_DOWN] or [error.args[0]]
@@ -99,7 +105,6 @@ def connect(settings: Settings, timeout_seconds: float = REACH_SECONDS) -> tuple
             f"({redacted(settings, telling[-1].str())}); start it, correct --bootstrap-servers "
             "(GILLNET_BOOTSTRAP_SERVERS), or use --broker embedded"
         ) from None
-    return admin, metadata
 
 
 def know_topic(client: Consumer, topic: str) -> None:
@@ -138,7 +143,9 @@ def ensure_topics(settings: Settings, timeout_seconds: float = REACH_SECONDS) ->
                     f"topic {name!r} does not exist and could not be created: {error.args[0].str()}; "
                     "create it, or allow this user to"
                 ) from None
-    return partition_counts(admin, tuple(names.values()), timeout_seconds)
+        except TimeoutError:
+            raise BrokerUnreachableError(f"no Kafka broker answered about making {name!r}; try again") from None
+    return partition_counts(settings, admin, tuple(names.values()), timeout_seconds)
 
 
 def lost_offsets(settings: Settings, partitions: int, timeout_seconds: float = REACH_SECONDS) -> list[str]:
@@ -181,11 +188,13 @@ def topics_of(settings: Settings) -> dict[str, str]:
     }
 
 
-def partition_counts(admin: AdminClient, names: tuple[str, ...], timeout_seconds: float) -> dict[str, int]:
+def partition_counts(
+    settings: Settings, admin: AdminClient, names: tuple[str, ...], timeout_seconds: float
+) -> dict[str, int]:
     """How many partitions each topic has."""
     deadline = time.monotonic() + timeout_seconds
     while True:  # a broker may have created a topic and not know it yet
-        topics = admin.list_topics(timeout=timeout_seconds).topics
+        topics = _metadata(settings, admin, timeout_seconds).topics
         unknown = [name for name in names if name not in topics]
         if not unknown or time.monotonic() > deadline:
             break

@@ -4,6 +4,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from confluent_kafka import KafkaError, TopicPartition
@@ -11,7 +12,7 @@ from confluent_kafka import KafkaError, TopicPartition
 from detector.contract.errors import GillnetError
 from detector.settings import Settings
 from flows.broker import EmbeddedBroker, free_port
-from flows.clients import BrokerUnreachableError, connect, consumer, ensure_topics
+from flows.clients import BrokerUnreachableError, connect, consumer, ensure_topics, partition_counts
 from flows.producer import DeliveryError, produce
 
 
@@ -52,6 +53,14 @@ def test_a_message_the_broker_refuses_raises(settings_of: Callable[..., Settings
     stopped = settings.model_copy(update={"bootstrap_servers": f"127.0.0.1:{free_port()}"})
     with pytest.raises(DeliveryError, match="nowhere"):
         produce(stopped, "nowhere", [[(b"k", b"v")]])
+
+
+def test_a_broker_that_goes_between_two_questions_is_named_too(settings_of: Callable[..., Settings], server: Any):
+    settings = settings_of()
+    ensure_topics(settings)
+    admin, _ = connect(settings)
+    with server.away(), pytest.raises(BrokerUnreachableError, match=settings.bootstrap_servers):
+        partition_counts(settings, admin, (settings.events_topic,), timeout_seconds=1)
 
 
 def test_an_unreachable_broker_is_named_with_what_to_do():
