@@ -15,16 +15,13 @@ import json
 import os
 import resource
 import subprocess
-import sys
 import tempfile
 import time
-from dataclasses import replace
 from pathlib import Path
 
-import msgspec
+from streams import run_command, simulated
 
 from detector.settings import Settings, load_settings
-from detector.simulator import load_scenario, simulate
 from flows.broker import EmbeddedBroker
 from flows.clients import ensure_topics
 from flows.producer import produce
@@ -33,19 +30,10 @@ PARTITIONS = 8
 BATCH = 500
 
 
-def made(events: int) -> list[tuple[bytes, bytes]]:
-    """Simulate events, each with its key."""
-    scenario = replace(load_scenario("load"), malformed=0.0)
-    values = [event.value for event in simulate(scenario, 1, events)]
-    return [(msgspec.json.decode(value)["account_id"].encode(), value) for value in values]
-
-
 def run(settings: Settings, workers: int) -> tuple[float, float]:
     """Judge a topic to its end in a deployment of its own; return seconds of wall clock and of CPU."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [str(Path(sys.executable).with_name("gillnet")), "run", "--json", "--until-end"]
-        command += ["--bootstrap-servers", settings.bootstrap_servers, "--workers", str(workers), "--metrics-port", "0"]
-        command += ["--state-dir", f"{folder}/state", "--lake-dir", f"{folder}/lake"]
+        command = [*run_command(settings.bootstrap_servers, Path(folder), workers), "--until-end"]
         topics = {"GILLNET_EVENTS_TOPIC": settings.events_topic, "GILLNET_DECISIONS_TOPIC": f"decisions-{time.time()}"}
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, env=os.environ | topics, stdout=subprocess.DEVNULL, check=True)
@@ -61,7 +49,7 @@ def main() -> None:
     parser.add_argument("--workers", default="1,2", help="numbers of workers, the first to compare with")
     options = parser.parse_args()
     numbers, few = [int(number) for number in options.workers.split(",")], options.events
-    events = made(3 * few)
+    events = simulated(3 * few)
     best: dict[int, float] = {}
     with EmbeddedBroker() as broker:
         full, third = (

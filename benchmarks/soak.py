@@ -20,27 +20,12 @@ import tempfile
 import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from urllib.request import urlopen
 
-import psutil
-from prometheus_client.parser import text_string_to_metric_families
+from streams import GILLNET, MIB, metrics_of, resident_mib, run_command, unaccounted
 
 from detector.settings import load_settings
 from flows.broker import EmbeddedBroker, free_port
 from flows.clients import ensure_topics
-
-MIB = 1 << 20
-GILLNET = str(Path(sys.executable).with_name("gillnet"))
-
-
-def measured(port: int) -> dict[str, float]:
-    """Scrape the run; each metric summed over its labels."""
-    totals: dict[str, float] = {}
-    with urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
-        for family in text_string_to_metric_families(page.read().decode()):
-            for sample in family.samples:
-                totals[sample.name] = totals.get(sample.name, 0.0) + sample.value
-    return totals
 
 
 def held(folder: Path) -> dict[str, float]:
@@ -53,16 +38,16 @@ def held(folder: Path) -> dict[str, float]:
     return {"files": len(sizes), "mib": round(sum(sizes) / MIB, 1)}
 
 
-def look(run: psutil.Process, work: Path, port: int, minute: int) -> dict[str, float]:
+def look(run: int, work: Path, port: int, minute: int) -> dict[str, float]:
     """Take one line."""
-    now, tree = measured(port), [run, *run.children(recursive=True)]
+    now = metrics_of(port)
     line = {
         "minute": minute,
         "read": now.get("gillnet_events_read_total", 0),
         "behind": now.get("gillnet_consumer_lag_events", 0),
         "accounts": now.get("gillnet_state_accounts", 0),
         "state_mib": round(now.get("gillnet_state_bytes", 0) / MIB, 1),
-        "rss_mib": round(sum(p.memory_info().rss for p in tree) / MIB),
+        "rss_mib": resident_mib(run),
     }
     for name, folder in (("checkpoints", "state/checkpoints"), ("recovery", "state/recovery"), ("lake", "lake")):
         line |= {f"{name}_{key}": value for key, value in held(work / folder).items()}
@@ -82,20 +67,17 @@ def main() -> None:
         work, port = Path(folder), free_port()
         servers = options.bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap_servers
         ensure_topics(load_settings(bootstrap_servers=servers, topic_partitions=options.workers))
-        address = ["--bootstrap-servers", servers]
-        command = [GILLNET, "run", "--json", *address, "--workers", str(options.workers), "--metrics-port", str(port)]
-        command += ["--state-dir", str(work / "state"), "--lake-dir", str(work / "lake")]
-        run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        events = options.minutes * 60 * options.rate
+        run = subprocess.Popen(run_command(servers, work, options.workers, port), stdout=subprocess.PIPE, text=True)
+        load = ["--events", str(options.minutes * 60 * options.rate), "--rate", str(options.rate)]
         sender = subprocess.Popen(
-            [GILLNET, "simulate", "--scenario", "load", *address, "--events", str(events), "--rate", str(options.rate)],
+            [GILLNET, "simulate", "--scenario", "load", "--bootstrap-servers", servers, *load],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         lines = []
         try:
             for minute in range(1, options.minutes + 1):
                 time.sleep(60)
-                lines.append(look(psutil.Process(run.pid), work, port, minute))
+                lines.append(look(run.pid, work, port, minute))
                 print(json.dumps(lines[-1]), flush=True)
             sender.wait(120)
             time.sleep(3)
@@ -103,11 +85,10 @@ def main() -> None:
             sender.terminate()
             run.terminate()
         counted = json.loads(run.communicate()[0])
-    ended = sum(counted[name] for name in ("processed", "duplicate", "late", "dead"))
     middle, last = lines[len(lines) // 2 - 1], lines[-1]
     summary = {
         "events": counted["read"],
-        "unaccounted": counted["read"] - ended,
+        "unaccounted": unaccounted(counted),
         "checkpoints_times_state": [round(line["checkpoints_mib"] / line["state_mib"], 2) for line in (middle, last)],
         "rss_mib": [middle["rss_mib"], last["rss_mib"]],
     }
