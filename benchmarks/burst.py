@@ -7,6 +7,7 @@ accounted for. The latency is from handing an event to the producer to reading t
 that changed a verdict.
 
 Run: python benchmarks/burst.py [--rate 1500] [--seconds 20] [--times 10] [--workers 1]
+         [--bootstrap-servers 127.0.0.1:9092]
 """
 
 from __future__ import annotations
@@ -25,11 +26,9 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from latency import BEFORE_START, in_batches, wait
-from streams import MIB, arrivals, metrics_of, resident_mib, run_command, simulated, unaccounted
+from streams import MIB, add_broker, arrivals, metrics_of, resident_mib, run_command, simulated, topics, unaccounted
 
-from detector.settings import load_settings
-from flows.broker import EmbeddedBroker, free_port
-from flows.clients import ensure_topics
+from flows.broker import free_port
 from flows.producer import produce
 
 if TYPE_CHECKING:
@@ -114,6 +113,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=20)
     parser.add_argument("--times", type=int, default=10)
     parser.add_argument("--workers", type=int, default=1)
+    add_broker(parser)
     options = parser.parse_args()
     rates = {BEFORE: options.rate, BURST: options.rate * options.times, AFTER: options.rate}
     seconds = options.seconds * (1 + options.times) + CATCH_UP_SECONDS_MAX + 2
@@ -121,12 +121,10 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     with ExitStack() as stack:
         work, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
-        servers = stack.enter_context(EmbeddedBroker()).bootstrap_servers
-        settings = load_settings(bootstrap_servers=servers, topic_partitions=options.workers)
-        ensure_topics(settings)
+        settings = stack.enter_context(topics(options.bootstrap_servers, options.workers))
         arrived = stack.enter_context(arrivals(settings))
         produce(settings, settings.events_topic, [events[:BEFORE_START]])
-        run = subprocess.Popen(run_command(servers, work, options.workers, port), stdout=subprocess.PIPE, text=True)
+        run = subprocess.Popen(run_command(settings, work, options.workers, port), stdout=subprocess.PIPE, text=True)
         try:
             wait(arrived)
             sender = Sender(settings, events, rates, options.seconds)

@@ -1,4 +1,4 @@
-"""Produce-to-decision latency at a fixed rate, end to end over the embedded broker.
+"""Produce-to-decision latency at a fixed rate, end to end.
 
 ``gillnet run`` judges simulated events with the shipped model and policy; a consumer beside it takes each decision's
 arrival here less the moment its event was handed to the producer (both on this machine's clock). The first half of the
@@ -6,6 +6,7 @@ time is warm-up. Some events lie in the topic before the start: ``start_seconds`
 decision on one of them.
 
 Run: python benchmarks/latency.py [--rate 5000] [--seconds 30] [--workers 1] [--shards 16]
+         [--bootstrap-servers 127.0.0.1:9092]
 """
 
 from __future__ import annotations
@@ -22,11 +23,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from streams import arrivals, processes, run_command, simulated
+from streams import add_broker, arrivals, processes, run_command, simulated, topics
 
-from detector.settings import load_settings
-from flows.broker import EmbeddedBroker
-from flows.clients import ensure_topics
 from flows.producer import produce
 
 if TYPE_CHECKING:
@@ -64,17 +62,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=int, default=30)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--shards", type=int, default=16)
+    add_broker(parser)
     options = parser.parse_args()
     events = simulated(BEFORE_START + options.rate * options.seconds)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     sent_at = dict[str, float]()
-    with tempfile.TemporaryDirectory() as folder, EmbeddedBroker() as own:
-        settings = load_settings(bootstrap_servers=own.bootstrap_servers, topic_partitions=options.workers)
-        ensure_topics(settings)
+    with tempfile.TemporaryDirectory() as folder, topics(options.bootstrap_servers, options.workers) as settings:
         with arrivals(settings) as arrived:
             produce(settings, settings.events_topic, [events[:BEFORE_START]])
             run = subprocess.Popen(
-                run_command(own.bootstrap_servers, Path(folder), options.workers),
+                run_command(settings, Path(folder), options.workers),
                 stdout=subprocess.PIPE, text=True, env=os.environ | {"GILLNET_SHARDS": str(options.shards)},
             )  # fmt: skip
             try:

@@ -33,7 +33,7 @@ BATCH = 500
 def run(settings: Settings, workers: int) -> tuple[float, float]:
     """Judge a topic to its end in a deployment of its own; return seconds of wall clock and of CPU."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [*run_command(settings.bootstrap_servers, Path(folder), workers), "--until-end"]
+        command = [*run_command(settings, Path(folder), workers), "--until-end"]
         topics = {"GILLNET_EVENTS_TOPIC": settings.events_topic, "GILLNET_DECISIONS_TOPIC": f"decisions-{time.time()}"}
         before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
         subprocess.run(command, env=os.environ | topics, stdout=subprocess.DEVNULL, check=True)

@@ -21,11 +21,9 @@ import time
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
-from streams import GILLNET, MIB, metrics_of, resident_mib, run_command, unaccounted
+from streams import GILLNET, MIB, add_broker, metrics_of, resident_mib, run_command, topics, unaccounted
 
-from detector.settings import load_settings
-from flows.broker import EmbeddedBroker, free_port
-from flows.clients import ensure_topics
+from flows.broker import free_port
 
 
 def held(folder: Path) -> dict[str, float]:
@@ -60,17 +58,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=int, default=60)
     parser.add_argument("--rate", type=int, default=2000)
     parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--bootstrap-servers", help="a broker whose topics of Gillnet are empty  [default: embedded]")
+    add_broker(parser)
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         work, port = Path(folder), free_port()
-        servers = options.bootstrap_servers or stack.enter_context(EmbeddedBroker()).bootstrap_servers
-        ensure_topics(load_settings(bootstrap_servers=servers, topic_partitions=options.workers))
-        run = subprocess.Popen(run_command(servers, work, options.workers, port), stdout=subprocess.PIPE, text=True)
+        settings = stack.enter_context(topics(options.bootstrap_servers, options.workers))
+        run = subprocess.Popen(run_command(settings, work, options.workers, port), stdout=subprocess.PIPE, text=True)
         load = ["--events", str(options.minutes * 60 * options.rate), "--rate", str(options.rate)]
         sender = subprocess.Popen(
-            [GILLNET, "simulate", "--scenario", "load", "--bootstrap-servers", servers, *load],
+            [GILLNET, "simulate", "--scenario", "load", "--bootstrap-servers", settings.bootstrap_servers, *load],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         )  # fmt: skip
         lines = []

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,8 +19,10 @@ from confluent_kafka.cimpl import OFFSET_BEGINNING
 from prometheus_client.parser import text_string_to_metric_families
 
 from detector.contract.decisions import decode
+from detector.settings import load_settings
 from detector.simulator import load_scenario, simulate
-from flows.clients import consumer
+from flows.broker import EmbeddedBroker
+from flows.clients import consumer, ensure_topics
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,9 +33,24 @@ MIB: Final = 1 << 20
 GILLNET: Final = str(Path(sys.executable).with_name("gillnet"))
 
 
-def run_command(servers: str, work: Path, workers: int, metrics_port: int = 0) -> list[str]:
+def add_broker(parser: argparse.ArgumentParser) -> None:
+    """Let a person name a broker."""
+    parser.add_argument("--bootstrap-servers", help="a broker whose topics of Gillnet are empty  [default: embedded]")
+
+
+@contextmanager
+def topics(given: str | None, partitions: int) -> Iterator[Settings]:
+    """Make the topics on the broker that was named, or else on an embedded one; settings that reach them."""
+    with ExitStack() as stack:
+        servers = given or stack.enter_context(EmbeddedBroker()).bootstrap_servers
+        settings = load_settings(bootstrap_servers=servers, topic_partitions=partitions)
+        ensure_topics(settings)
+        yield settings
+
+
+def run_command(settings: Settings, work: Path, workers: int, metrics_port: int = 0) -> list[str]:
     """Write the command of a run whose state and lake are in ``work``; it prints its counts as JSON."""
-    command = [GILLNET, "run", "--json", "--bootstrap-servers", servers, "--workers", str(workers)]
+    command = [GILLNET, "run", "--json", "--bootstrap-servers", settings.bootstrap_servers, "--workers", str(workers)]
     command += ["--state-dir", str(work / "state"), "--lake-dir", str(work / "lake")]
     return [*command, "--metrics-port", str(metrics_port)]
 
