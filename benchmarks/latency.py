@@ -67,22 +67,25 @@ def main() -> None:
     events = simulated(BEFORE_START + options.rate * options.seconds)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     sent_at = dict[str, float]()
-    with tempfile.TemporaryDirectory() as folder, topics(options.bootstrap_servers, options.workers) as settings:
-        with arrivals(settings) as arrived:
-            produce(settings, settings.events_topic, [events[:BEFORE_START]])
-            run = subprocess.Popen(
-                run_command(settings, Path(folder), options.workers),
-                stdout=subprocess.PIPE, text=True, env=os.environ | {"GILLNET_SHARDS": str(options.shards)},
-            )  # fmt: skip
-            try:
-                start_seconds = wait(arrived)
-                batches = in_batches(events[BEFORE_START:], BEFORE_START, sent_at)
-                produce(settings, settings.events_topic, batches, float(options.rate))
-                time.sleep(3)
-                cpu = sum(sum(process.cpu_times()[:2]) for process in processes(run.pid))
-            finally:
-                run.terminate()
-            counted = json.loads(run.communicate()[0])
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        topics(options.bootstrap_servers, options.workers) as settings,
+        arrivals(settings) as arrived,
+    ):
+        produce(settings, settings.events_topic, [events[:BEFORE_START]])
+        run = subprocess.Popen(
+            run_command(settings, Path(folder), options.workers),
+            stdout=subprocess.PIPE, text=True, env=os.environ | {"GILLNET_SHARDS": str(options.shards)},
+        )  # fmt: skip
+        try:
+            start_seconds = wait(arrived)
+            batches = in_batches(events[BEFORE_START:], BEFORE_START, sent_at)
+            produce(settings, settings.events_topic, batches, float(options.rate))
+            time.sleep(3)
+            cpu = sum(sum(process.cpu_times()[:2]) for process in processes(run.pid))
+        finally:
+            run.terminate()
+        counted = json.loads(run.communicate()[0])
     half = min(sent_at.values()) + options.seconds / 2
     warm = np.array([arrived[e] - at for e, at in sent_at.items() if e in arrived and at > half]) * 1000
     quantiles = {f"p{q}_ms": round(float(np.percentile(warm, q)), 1) for q in (50, 90, 99)}
