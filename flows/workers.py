@@ -110,8 +110,10 @@ class Worker:
 class Cluster:
     """All workers of one attempt. They load what they need from the moment they are made, and wait for their plan."""
 
+    started_at: float
+    """When they were told their plan."""
+
     def __init__(self, count: int, environment: Mapping[str, str], lock: int) -> None:
-        self.started_at = time.monotonic()
         self.workers: list[Worker] = []
         own = {**os.environ, **_OF_A_WORKER, **environment}
         try:

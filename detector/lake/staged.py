@@ -16,7 +16,7 @@ import msgspec
 import polars as pl
 
 from detector.contract.durable import write_whole
-from detector.lake.tables import days, packed
+from detector.lake.tables import days_of, packed
 
 SUFFIX: Final = ".staged"
 _LENGTH: Final = struct.Struct("<Q")
@@ -42,7 +42,7 @@ class Chunk(msgspec.Struct, frozen=True):
 def chunk_of(table: str, rows: pl.DataFrame) -> Chunk:
     """Make a chunk of rows that have their table's columns."""
     content = packed(table, rows).write_ipc(None).getvalue()
-    return Chunk(Held(table, rows.height, frozenset(days(table, rows)), len(content)), content)
+    return Chunk(Held(table, rows.height, days_of(table, rows), len(content)), content)
 
 
 def write_epoch(path: Path, chunks: Sequence[Chunk]) -> None:

@@ -220,6 +220,11 @@ def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     return frame.drop(empty)
 
 
+def days_of(table: str, frame: pl.DataFrame) -> frozenset[str]:
+    """Name the days (UTC) rows are filed under."""
+    return frozenset(map(_name, frame[TABLES[table].time].dt.date().unique()))
+
+
 def days(table: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Part rows by the day (UTC) they are filed under, their order kept."""
     dates = frame[TABLES[table].time].dt.date()

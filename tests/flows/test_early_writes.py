@@ -97,7 +97,7 @@ def test_a_restart_finds_the_state_of_the_last_epoch_that_ended_whatever_was_wri
         assert np.array_equal(begun(Path(folder), places)[0].table.values, ended)
 
 
-def test_an_early_write_leaves_little_to_the_end_of_an_epoch(tmp_path: Path) -> None:
+def test_what_is_written_early_is_on_disk_before_the_epoch_ends(tmp_path: Path) -> None:
     table, segments = begun(tmp_path)
     for name in range(NAMES):
         table.table.put(name, 1)
