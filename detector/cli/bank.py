@@ -44,7 +44,7 @@ def export(file: File, json: Json = False) -> None:
     if json:
         print_json({"file": str(file), "templates": len(bank)})
     else:
-        OUT.print(f"{len(bank)} templates in {file}", markup=False)
+        OUT.print(f"{len(bank)} templates in {file}")
 
 
 @app.command("import", epilog=as_written(IMPORT_EXAMPLE))
@@ -62,4 +62,4 @@ def import_(file: File, json: Json = False) -> None:
     if json:
         print_json({"taken": count, "known": len(other) - count, "templates": len(bank)})
     else:
-        OUT.print(f"{count} templates taken in, {len(other) - count} were known; {len(bank)} in all", markup=False)
+        OUT.print(f"{count} templates taken in, {len(other) - count} were known; {len(bank)} in all")

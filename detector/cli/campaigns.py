@@ -138,7 +138,7 @@ def label(
         print_json({"campaign_id": campaign, "label": label, "texts": count})
         return
     kept = "known templates" if label is Label.BOT else "allowed texts"
-    OUT.print(f"{campaign} is {label} now: {count} of its texts are new among the {kept}", markup=False)
+    OUT.print(f"{campaign} is {label} now: {count} of its texts are new among the {kept}")
 
 
 @app.command(epilog=as_written(REWORDED_EXAMPLE))
@@ -179,13 +179,13 @@ def _confirm(found: Rewordings, wanted: str, settings: Settings, *, json: bool) 
     if json:
         print_json({"rewording_id": wanted, "texts": count})
     else:
-        OUT.print(f"{count} of its texts are new among the known templates", markup=False)
+        OUT.print(f"{count} of its texts are new among the known templates")
 
 
 def _show_rewordings(found: Rewordings) -> None:
     among = f"among {found.suspicious_messages} suspicious messages and {found.benign_messages} others"
     if not found.rewordings:
-        OUT.print(f"nothing is said in other words {among}", markup=False)
+        OUT.print(f"nothing is said in other words {among}")
         return
     _say(f"{len(found.rewordings)} found {among}; about {found.false_discovery_rate:.0%} of it may be false")
     for each in found.rewordings:

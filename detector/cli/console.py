@@ -13,8 +13,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, T
 
 from detector.printable import printable_json
 
-OUT: Final = Console(highlight=False, soft_wrap=True)
-ERR: Final = Console(stderr=True, highlight=False)
+OUT: Final = Console(markup=False, emoji=False, highlight=False, soft_wrap=True)
+ERR: Final = Console(stderr=True, markup=False, emoji=False, highlight=False)
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401 -- whatever JSON can say
@@ -26,7 +26,7 @@ def print_json(value: Any) -> None:  # noqa: ANN401 -- whatever JSON can say
 def progress(description: str) -> Iterator[Callable[[int, int | None], None]]:
     """Show a bar on terminals; the value takes what is done so far and the total, None while unknown."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         TaskProgressColumn(),
         TimeRemainingColumn(compact=True),

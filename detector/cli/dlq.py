@@ -96,12 +96,12 @@ def _print_list(counts: Counter[tuple[str, str]], newest: Iterable[Letter], *, j
         causes = [{"cause": cause, "detail": detail, "letters": n} for (cause, detail), n in counts.most_common()]
         print_json({"letters": counts.total(), "causes": causes, "newest": [_as_json(letter) for letter in newest]})
         return
-    OUT.print(f"{counts.total():,} dead letters", markup=False)
+    OUT.print(f"{counts.total():,} dead letters")
     for (cause, detail), count in counts.most_common(DETAIL_CHARACTERS):
-        OUT.print(f"{count:>9,}  {printable(cause, 20)}: {printable(detail, DETAIL_CHARACTERS)}", markup=False)
+        OUT.print(f"{count:>9,}  {printable(cause, 20)}: {printable(detail, DETAIL_CHARACTERS)}")
     for letter in newest:
         head = f"{printable(letter.place, 30)}  {printable(letter.seen_at, 30)}  {printable(letter.cause, 20)}"
-        OUT.print(f"{head}  {_shown(letter.value, VALUE_CHARACTERS)}", markup=False)
+        OUT.print(f"{head}  {_shown(letter.value, VALUE_CHARACTERS)}")
 
 
 @app.command(epilog=as_written(SHOW_EXAMPLE))
@@ -124,11 +124,11 @@ def show(
         print_json(_as_json(letter))
     else:
         origin = f"{letter.topic} {letter.place}, seen {letter.seen_at}"
-        OUT.print(f"cause   {printable(letter.cause)}: {printable(letter.detail, 1000)}", markup=False)
-        OUT.print(f"from    {printable(origin, 300)}", markup=False)
-        OUT.print(f"key     {'none' if letter.key is None else _shown(letter.key, 200)}", markup=False)
-        OUT.print(f"value   {len(letter.value):,} bytes", markup=False)
-        OUT.print(_shown(letter.value, SHOWN_CHARACTERS), markup=False)
+        OUT.print(f"cause   {printable(letter.cause)}: {printable(letter.detail, 1000)}")
+        OUT.print(f"from    {printable(origin, 300)}")
+        OUT.print(f"key     {'none' if letter.key is None else _shown(letter.key, 200)}")
+        OUT.print(f"value   {len(letter.value):,} bytes")
+        OUT.print(_shown(letter.value, SHOWN_CHARACTERS))
 
 
 @app.command(epilog=as_written(REPLAY_EXAMPLE))
@@ -168,7 +168,7 @@ def replay(
     if json:
         print_json({"sent": sent, "topic": settings.events_topic})
     else:
-        OUT.print(f"{sent:,} events sent to {settings.events_topic}", markup=False)
+        OUT.print(f"{sent:,} events sent to {settings.events_topic}")
 
 
 def _chosen(settings: Settings, places: list[str] | None, cause: str | None) -> list[Letter]:

@@ -38,4 +38,4 @@ def erase(
         return
     rows = ", ".join(f"{count:,} of {table}" for table, count in erased.lake_rows.items()) or "none"
     known = "known" if erased.known_to_state else "not known"
-    OUT.print(f"erased as {erased.pseudonym}: {known} to the state; rows deleted from the lake: {rows}", markup=False)
+    OUT.print(f"erased as {erased.pseudonym}: {known} to the state; rows deleted from the lake: {rows}")

@@ -50,9 +50,9 @@ def messages(
         return
     OUT.print(f"{count:,} messages, {len(contacts):,} contacts, {len(copied):,} texts that three accounts or more sent")
     for senders, example in copied.head(_SHOWN).select("senders", "example").iter_rows():
-        OUT.print(f"  {senders:>5,} accounts: {printable(example, _CHARS)}", markup=False, highlight=False)
+        OUT.print(f"  {senders:>5,} accounts: {printable(example, _CHARS)}")
     for kind, value, accounts in shared.head(_SHOWN).iter_rows():
-        OUT.print(f"  {accounts:>5,} accounts: {kind} {printable(value, _CHARS)}", markup=False, highlight=False)
+        OUT.print(f"  {accounts:>5,} accounts: {kind} {printable(value, _CHARS)}")
     OUT.print(f"wrote messages.parquet, contacts.parquet and groups.parquet to {output}")
 
 

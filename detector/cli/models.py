@@ -84,7 +84,7 @@ def list_(registry_dir: RegistryDir = None, json: Json = False) -> None:
         print_json({"champion": kept.champion, "models": models, "history": history})
         return
     if not rows:
-        OUT.print(f"no models in {settings.registry_dir}: `gillnet models add FOLDER` brings one in", markup=False)
+        OUT.print(f"no models in {settings.registry_dir}: `gillnet models add FOLDER` brings one in")
         return
     table = Table("model", "role", "features", "accounts", "bots", "review from", box=None, pad_edge=False)
     for manifest, role in rows:

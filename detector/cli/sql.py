@@ -107,7 +107,7 @@ def _save(result: pa.RecordBatchReader, output: Path) -> None:
     with progress("Writing") as advance:
         count = _save_parquet(result, draft, advance) if output.suffix == ".parquet" else _save_csv(result, draft)
     draft.replace(output)
-    OUT.print(f"{count} rows in {output}", markup=False)
+    OUT.print(f"{count} rows in {output}")
 
 
 def _save_parquet(result: pa.RecordBatchReader, path: Path, advance: Any) -> int:  # noqa: ANN401 -- a callback
@@ -180,7 +180,7 @@ def _print_remarks(rows: int, limit: int, shown: int, columns: int) -> None:
     remarks = [f"first {limit} rows (--limit shows more)" if rows > limit else f"{rows} row{'s' * (rows != 1)}"]
     if shown < columns:
         remarks.append(f"{shown} of {columns} columns (name some, or use --json)")
-    OUT.print("; ".join(remarks), markup=False)
+    OUT.print("; ".join(remarks))
 
 
 def _columns_that_fit(names: list[str], cells: list[list[str]]) -> int:
@@ -214,7 +214,7 @@ def _prompt(lake: Lake, limit: int) -> None:
         import readline
 
         readline.set_history_length(1000)
-        OUT.print("The lake, read-only. .help lists commands, .quit leaves.", markup=False)
+        OUT.print("The lake, read-only. .help lists commands, .quit leaves.")
     pending = ""
     while (line := _line("lake> " if not pending else "  ... ")) is not None:
         command = line.strip()
@@ -243,11 +243,11 @@ def _obey(lake: Lake, command: str, limit: int) -> int:
     if name in (".tables", "\\d", ".schema") and argument:
         _answer(lake, f"DESCRIBE {argument.strip()}", limit=1000)
     elif name in (".tables", "\\d", ".schema"):
-        OUT.print("  ".join(view_names()), markup=False)
+        OUT.print("  ".join(view_names()))
     elif name == ".limit" and argument.strip().isdecimal() and int(argument) > 0:
         return int(argument)
     else:
-        OUT.print(PROMPT_HELP, markup=False)
+        OUT.print(PROMPT_HELP)
     return limit
 
 

@@ -44,4 +44,4 @@ def reshard(
     if json:
         print_json({"accounts": known, "shards": shards})
     else:
-        OUT.print(f"{known:,} accounts in {shards} shards; set shards = {shards} before the next start", markup=False)
+        OUT.print(f"{known:,} accounts in {shards} shards; set shards = {shards} before the next start")

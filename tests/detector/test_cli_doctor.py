@@ -51,6 +51,13 @@ def test_all_is_well_with_a_broker_and_its_topics(broker, capsys):
     assert [finding for finding in found if finding["level"] == "fail"] == []
 
 
+def test_brackets_and_colons_are_shown_as_they_are(capsys, monkeypatch):
+    """Rich would take them for styles and pictures: in ``pip install 'gillnet[text]'`` too."""
+    monkeypatch.setenv("GILLNET_LAKE_DIR", "lake[text]:key:")
+    run("doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}")
+    assert "lake[text]:key: will be made" in capsys.readouterr().out
+
+
 def test_without_a_broker_it_fails_and_says_what_to_do(capsys):
     assert run("doctor", "--bootstrap-servers", f"127.0.0.1:{free_port()}") == 1
     shown = capsys.readouterr().out
