@@ -130,6 +130,7 @@ class Launcher:
             if not is_compiled():
                 _log.warning("compiling kernels, once on this machine; that takes a minute or two")
                 compile_kernels()
+                _log.warning("kernels are compiled")
             plan = self._plan(deployment, partitions)
             self._labels = LabelsToLake(self._settings, deployment, topics[self._settings.labels_topic])
             if self._options.backfill:

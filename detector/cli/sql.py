@@ -61,9 +61,10 @@ def sql(
 ) -> None:
     """Ask the lake anything, in DuckDB's SQL.
 
-    Views: events, decisions, scores, vectors, labels, dead_letters, campaigns; accounts has a row for each
-    account with its latest verdict, flagged those that are not allowed. Only reading is possible, and only
-    the lake. A query with a mistake exits 2, one that fails or takes too long 1.
+    Views: events, decisions, scores, shadow_scores, contacts, escalations, vectors, labels, dead_letters,
+    campaigns; accounts has a row for each account with its latest verdict, flagged those that are not
+    allowed. Only reading is possible, and only the lake. A query with a mistake exits 2, one that fails or
+    takes too long 1.
     """
     folder = load_settings(lake_dir=lake_dir).lake_dir
     if json + as_csv + (output is not None) > 1:

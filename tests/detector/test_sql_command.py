@@ -12,6 +12,7 @@ import pytest
 
 from detector import cli
 from detector.lake import LakeWriter
+from detector.sql import view_names
 
 NOON = 1_767_614_400_000  # 2026-01-05T12:00:00Z
 
@@ -44,6 +45,12 @@ def test_a_table_shows_hostile_text_harmlessly(capsys: pytest.CaptureFixture[str
 def test_a_table_says_when_it_stops_early(capsys: pytest.CaptureFixture[str]):
     assert gillnet("FROM range(100)", "--limit", "3") == 0
     assert "first 3 rows (--limit shows more)" in capsys.readouterr().out
+
+
+def test_help_names_every_view(capsys: pytest.CaptureFixture[str]):
+    run("--help")
+    shown = capsys.readouterr().out
+    assert [name for name in view_names() if name not in shown] == []
 
 
 def test_json_has_every_row(capsys: pytest.CaptureFixture[str]):
