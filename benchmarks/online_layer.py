@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 SETS: Final = ("botornot_x", "wikiticker", "github_bimbas", "simulator")
 ROUNDS: Final = 100
-RATES: Final = (0.1, 0.3, 1.0)
+RATES: Final = (0.1, 0.3, 1.0, 3.0)
 DELAY: Final = 0.1
 """Of the newer half, how much comes before an account's label does."""
 PARTS: Final = 5

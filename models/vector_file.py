@@ -78,7 +78,8 @@ class VectorFile:
         """Read rows: a copy of a run of them, of some by number, or of those that a mask names."""
         mapped = np.memmap(self._file, np.float64, "r", shape=(self._rows, self._columns))
         found = mapped[rows] if self._chosen is None else mapped[rows][..., self._chosen]
-        return np.array(found)
+        is_copy = self._chosen is not None or isinstance(rows, np.ndarray)
+        return np.asarray(found) if is_copy else np.array(found)
 
     def select(self, columns: list[int]) -> VectorFile:
         """Give the same rows with some of the columns."""

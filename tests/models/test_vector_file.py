@@ -1,6 +1,7 @@
 """Vectors on disk are read as an array in memory is."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,6 +41,15 @@ def test_a_copy_with_some_columns_stays_when_the_rest_is_let_go():
     del file
     assert second[:].tolist() == [[2.0], [4.0]]
     assert [piece.tolist() for piece in pieces(second, np.array([1]))] == [[[4.0]]]
+
+
+@pytest.mark.parametrize("rows", [1, np.int64(1), slice(2), np.array([0, 1]), np.array([True, False])])
+def test_what_was_read_may_be_changed_and_the_file_stays(rows: Any):
+    file = VectorFile(2)
+    file.append(np.array([[1.0, 2.0], [3.0, 4.0]]))
+    read = file[rows]
+    read[...] = 0
+    assert file[:].tolist() == [[1.0, 2.0], [3.0, 4.0]]
 
 
 def test_a_full_disk_is_said():
