@@ -55,6 +55,15 @@ def test_an_edited_copy_is_known_for_one():
     assert (found[3:, m.SENDERS] <= 1).all()
 
 
+def test_a_log_of_messages_from_before_shingles_were_kept_is_refused():
+    groups = MessageGroups(1000)
+    Intake(PLAN, HOUR_MS, shipped_reader(), groups).process(frame(PITCH))
+    told = groups.changes()[0]
+    MessageGroups(1000).apply(told)
+    with pytest.raises(ValueError, match="replaying the events topic"):
+        MessageGroups(1000).apply({name: array for name, array in told.items() if name != "bits"})
+
+
 def test_copies_of_one_text_have_one_shape_within_an_account():
     intake = Intake(PLAN, HOUR_MS, shipped_reader(), MessageGroups(1000))
     edited = PITCH.replace("lovely", "really lovely").replace("Hello", "Hi")
