@@ -258,4 +258,9 @@ def _read(path: Path, encoder: Encoder) -> _Known:
     whole = set(tensors) == set(_TENSORS)  # until 0.1 files had no bits
     if not whole or manifest.encoder_id != encoder.model_id or tensors["vectors"].shape != (count, encoder.dimensions):
         return _described(manifest.templates, encoder)
-    return _Known(manifest.templates, *(tensors[name] for name in _TENSORS))
+    return _Known(
+        manifest.templates,
+        signatures.astype(np.uint32),
+        tensors["bits"].astype(np.uint64),
+        tensors["vectors"].astype(np.int8),
+    )

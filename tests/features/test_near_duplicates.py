@@ -234,7 +234,7 @@ def test_similarity_is_nearly_exact_for_texts_that_are_not_long_and_estimated_fo
         a, b = ({f" {text} "[i : i + 4] for i in range(len(text) - 1)} for text in texts)
         errors.append(found.similarities[0] - len(a & b) / len(a | b))
     assert abs(np.mean(errors)) < 0.02
-    assert np.std(errors) < {8: 0.02, 40: 0.04, 400: 0.08}[count]
+    assert np.std(errors) < {8: 0.03, 40: 0.04, 400: 0.08}[count]
 
 
 def test_a_short_text_is_found_with_two_of_five_words_replaced():
