@@ -68,7 +68,7 @@ class Before:
 
 
 def _beside(senders: NDArray[np.uint64], ts: NDArray[np.int64], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Tell which messages their sender sent within `APART_MS` of one of these: pasted twice, an output is one act still."""
+    """Tell which messages their sender sent within `APART_MS` of one of these: an output pasted twice is one act."""
     near = np.abs(ts[:, None] - ts[same]) <= APART_MS
     beside: NDArray[np.bool_] = (near & (senders[:, None] == senders[same])).any(axis=1)
     return beside
