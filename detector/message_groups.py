@@ -88,7 +88,7 @@ class MessageGroups:
         if changes["complete"][0]:
             self._near.restore(_unprefixed(_NEAR, changes))
         elif "values" in changes:
-            signatures = Signatures(changes["values"], changes["words"], changes["letters"])
+            signatures = Signatures(*(changes[name] for name in Signatures._fields))
             texts = TextColumn(changes["data"], changes["offsets"])
             self._near.process(signatures, changes["senders"], changes["ts"], texts)
 
@@ -110,9 +110,7 @@ def _joined(came: list[_Came]) -> dict[str, NDArray[Any]]:
     signatures, senders, ts, texts = zip(*came, strict=True)
     sizes = np.concatenate([np.diff(each.offsets) for each in texts])
     return {
-        "values": np.concatenate([each.values for each in signatures]),
-        "words": np.concatenate([each.words for each in signatures]),
-        "letters": np.concatenate([each.letters for each in signatures]),
+        **{name: np.concatenate([getattr(each, name) for each in signatures]) for name in Signatures._fields},
         "senders": np.concatenate(senders),
         "ts": np.concatenate(ts),
         "data": np.concatenate([each.data for each in texts]),

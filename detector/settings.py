@@ -71,7 +71,7 @@ class Settings(BaseSettings):
     categories_dir: Path | None = None  # none: the category model shipped with Gillnet
     escalation_dir: Path = Path("escalation")  # the larger encoder for messages in doubt; without it none is escalated
     escalations_per_second: PositiveFloat = 50.0  # of such messages, at most
-    text_groups_max: PositiveInt = 1 << 18  # groups of near duplicates held, at some 310 bytes each
+    text_groups_max: PositiveInt = 1 << 18  # groups of near duplicates held, at some 430 bytes each
     campaigns_dir: Path = Path("campaigns")  # what analysts said: templates of bots, and texts that are allowed
 
     # Judging

@@ -18,9 +18,10 @@ from detector.contract.errors import UsageError
 from features.hashing import keys
 from features.text.column import TextColumn
 from features.text.fold import normalise
+from features.text.near_arrivals import LETTERS_SHORT
 from features.text.near_duplicates import NearDuplicates
 from features.text.near_places import SLOTS_MAX
-from features.text.signatures import COMPONENTS, Signatures, sign
+from features.text.signatures import BIT_WORDS, COMPONENTS, Signatures, sign
 from models.nearest import Nearest
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ CHARACTERS_MAX: Final = 4_096
 _PLACES_PER_TEMPLATE, _PLACES_MIN = 4, 1 << 10
 _INT8_MAX: Final = 127
 _HEAD: Final = "gillnet"
+_TENSORS: Final = ("signatures", "bits", "vectors")
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -62,6 +64,8 @@ class _Known:
     templates: tuple[Template, ...]
     signatures: NDArray[np.uint32]
     """(k, COMPONENTS)."""
+    bits: NDArray[np.uint64]
+    """(k, BIT_WORDS)."""
     vectors: NDArray[np.int8]
     """(k, dimensions): directions, in parts of 127."""
 
@@ -106,7 +110,7 @@ class TemplateBank:
         """Say how like the nearest template each of n messages is, and which template that is; -1 if there is none.
 
         ``vectors`` are the encoder's, shape (n, dimensions). The similarity is the greater of two: of the share of
-        signature components that are equal, and of the cosine.
+        shingles in common, and of the cosine.
         """
         cosines, which = self._nearest.find(vectors)
         if not len(self):
@@ -156,7 +160,7 @@ class TemplateBank:
         """Write the file; those who read it see the old one or the new one."""
         manifest = _Manifest(encoder_id=self._encoder.model_id, templates=self.templates)
         content = save(
-            {"signatures": self._known.signatures, "vectors": self._known.vectors},
+            {name: getattr(self._known, name) for name in _TENSORS},
             metadata={_HEAD: msgspec.json.encode(manifest).decode()},
         )
         write_file(path, content)
@@ -179,10 +183,10 @@ class TemplateBank:
             words_min=0,
             letters_min=0,
         )
-        enough = np.full(count, COMPONENTS, np.int32)  # words and letters: all are held, however short
+        enough = np.full(count, LETTERS_SHORT, np.int32)  # words and letters: all are held, with the bands of the short
         zeros, nothing = np.zeros(count, np.int64), TextColumn(np.zeros(0, np.uint8), np.zeros(count + 1, np.int64))
         leaders = near.process(
-            Signatures(known.signatures, enough, enough), zeros.astype(np.uint64), zeros, nothing
+            Signatures(known.signatures, known.bits, enough, enough), zeros.astype(np.uint64), zeros, nothing
         ).leaders
         self._leaders, self._template_of = np.unique(leaders, return_index=True)
         vectors = known.vectors.astype(np.float32)
@@ -192,13 +196,15 @@ class TemplateBank:
 
 
 def _nothing(dimensions: int) -> _Known:
-    return _Known((), np.zeros((0, COMPONENTS), np.uint32), np.zeros((0, dimensions), np.int8))
+    signatures, bits = np.zeros((0, COMPONENTS), np.uint32), np.zeros((0, BIT_WORDS), np.uint64)
+    return _Known((), signatures, bits, np.zeros((0, dimensions), np.int8))
 
 
 def _described(templates: Iterable[Template], encoder: Encoder) -> _Known:
     held = tuple(templates)
     folded, full = normalise(TextColumn.of([template.example for template in held]))
-    return _Known(held, sign(full).values, _quantised(encoder.encode(folded)))
+    signed = sign(full)
+    return _Known(held, signed.values, signed.bits, _quantised(encoder.encode(folded)))
 
 
 def _quantised(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -208,12 +214,13 @@ def _quantised(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 
 def _taken(known: _Known, rows: list[int]) -> _Known:
-    return _Known(tuple(known.templates[row] for row in rows), known.signatures[rows], known.vectors[rows])
+    templates = tuple(known.templates[row] for row in rows)
+    return _Known(templates, *(getattr(known, name)[rows] for name in _TENSORS))
 
 
 def _joined(one: _Known, other: _Known) -> _Known:
-    signatures = np.concatenate([one.signatures, other.signatures])
-    return _Known(one.templates + other.templates, signatures, np.concatenate([one.vectors, other.vectors]))
+    both = (np.concatenate([getattr(one, name), getattr(other, name)]) for name in _TENSORS)
+    return _Known(one.templates + other.templates, *both)
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
@@ -236,7 +243,7 @@ def _open(path: Path) -> tuple[_Manifest, dict[str, NDArray[np.generic]]]:
     try:
         with safe_open(path, "numpy") as file:
             manifest = msgspec.json.decode((file.metadata() or {}).get(_HEAD, ""), type=_Manifest)
-            return manifest, {name: file.get_tensor(name) for name in ("signatures", "vectors")}
+            return manifest, {name: file.get_tensor(name) for name in _TENSORS if name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, msgspec.MsgspecError) as error:
         msg = f"{path}: expected a bank of templates as `gillnet bank export` writes it; got {error}"
         raise UsageError(msg) from error
@@ -244,10 +251,16 @@ def _open(path: Path) -> tuple[_Manifest, dict[str, NDArray[np.generic]]]:
 
 def _read(path: Path, encoder: Encoder) -> _Known:
     manifest, tensors = _open(path)
-    signatures, vectors, count = tensors["signatures"], tensors["vectors"], len(manifest.templates)
+    signatures, count = tensors["signatures"], len(manifest.templates)
     if manifest.schema != SCHEMA or signatures.shape != (count, COMPONENTS) or signatures.dtype != np.uint32:
         msg = f"{path}: expected {SCHEMA} with {count} signatures, got {manifest.schema} with shape {signatures.shape}"
         raise UsageError(msg)
-    if manifest.encoder_id != encoder.model_id or vectors.shape != (count, encoder.dimensions):
+    whole = set(tensors) == set(_TENSORS)  # until 0.1 files had no bits
+    if not whole or manifest.encoder_id != encoder.model_id or tensors["vectors"].shape != (count, encoder.dimensions):
         return _described(manifest.templates, encoder)
-    return _Known(manifest.templates, signatures.astype(np.uint32), vectors.astype(np.int8))
+    return _Known(
+        manifest.templates,
+        signatures.astype(np.uint32),
+        tensors["bits"].astype(np.uint64),
+        tensors["vectors"].astype(np.int8),
+    )

@@ -53,8 +53,8 @@ class Before:
                 strict=True,
             )
         )
-        away = np.abs(ts - arrival.ts)
-        kept = (leaders != np.uint64(arrival.leader)) & (away > APART_MS) & (away <= WINDOW_MS)
+        away, same = np.abs(ts - arrival.ts), leaders == np.uint64(arrival.leader)
+        kept = ~same & (away > APART_MS) & (away <= WINDOW_MS) & ~_beside(keys, ts, same)
         pairs = np.unique(np.column_stack([leaders[kept], keys[kept]]), axis=0)
         return int(np.unique(pairs[:, 0], return_counts=True)[1].max(initial=0)) >= TOGETHER
 
@@ -65,6 +65,13 @@ class Before:
     def _rows(self, column: NDArray[np.uint64], wanted: Iterable[int]) -> NDArray[np.int64]:
         before = column[: self._arrival.row]
         return np.flatnonzero(self._alone & np.isin(before, np.array(list(wanted), np.uint64)))
+
+
+def _beside(senders: NDArray[np.uint64], ts: NDArray[np.int64], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which messages their sender sent within `APART_MS` of one of these: an output pasted twice is one act."""
+    near = np.abs(ts[:, None] - ts[same]) <= APART_MS
+    beside: NDArray[np.bool_] = (near & (senders[:, None] == senders[same])).any(axis=1)
+    return beside
 
 
 def share_a_campaign(records: Iterable[Record], senders: set[int], ts: int) -> bool:

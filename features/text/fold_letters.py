@@ -28,6 +28,7 @@ from features.text.fold_tables import (
     SIGN,
     SPACE,
     STIFF,
+    UNSPACED,
     WEAK,
 )
 
@@ -49,6 +50,8 @@ _MARKS_MAX: Final = 4
 _DECORATIONS_MAX: Final = 3
 """Polytonic Greek has three marks on a letter, more are no spelling."""
 _PART_MIN: Final = 3
+_AM: Final = (0xE33, 0xEB3)
+_SPELLED: Final = (0xE00, 0xF00)  # Thai and Lao, whose marks are spelled as letters are
 _FINAL_SIGMA, _SIGMA, _CAPITAL_SIGMA = 0x3C2, 0x3C3, 0x3A3
 _COMPATIBLE: Final = (0x2F800, 0x2FA20)  # Chinese characters that melt into others though they stand alone
 
@@ -96,7 +99,11 @@ def _spell_row(
         kind = kind_of(src[at], kinds)
         if kind & SPACE:
             gap += 1
+        elif kind & MARK and _SPELLED[0] <= src[at] < _SPELLED[1]:
+            to, gap = _set_on(src[at], gap, first, kinds, dst, to)
         elif not kind & (DROP | MARK | DECORATION):
+            if src[at] in _AM and to > first and kind_of(dst[to - 1], kinds) & (UNSPACED | MARK):
+                gap = 0  # no word begins with it
             if gap and to > first:
                 dst[to] = 32 if gap == 1 else WIDE
                 to += 1
@@ -113,6 +120,21 @@ def _spell_row(
             flags |= CHANGED if kind & LONG else 0
         at += 1
     return to, flags | (_WORD if latin and balance >= 0 else 0)
+
+
+@part
+def _set_on(
+    point: int, gap: int, first: int, kinds: NDArray[np.uint32], dst: NDArray[np.int32], to: int
+) -> tuple[int, int]:
+    """Set a mark that was parted from its letter on it, and take what parted them out; a third mark is left out."""
+    at = to if gap else to - 1  # else in place of a sign
+    if at <= first or (not gap and kind_of(dst[at], kinds) & (LETTER | MARK)):
+        return to, gap
+    before = kind_of(dst[at - 1], kinds)
+    if not before & UNSPACED and not (before & MARK and at > first + 1 and kind_of(dst[at - 2], kinds) & UNSPACED):
+        return to, gap
+    dst[at] = point
+    return at + 1, 0
 
 
 @part

@@ -35,6 +35,7 @@ _WEAK, _READ, _JOINED = 1 << 45, 1 << 30, 1 << 15
 _WEAK_BESIDE_READ, _WEAK_ALONE = 1, 3
 """So many words that may be leet are, beside one that surely is, or alone."""
 LEET, SPELLED, SPREAD = 1, 2, 4
+_AM, _AM_TAIL = (0xE4D, 0xECD), 0xE32 - 0xE4D  # Thai and Lao am is a mark and a letter
 _POINT, _DOLLAR, _EURO, _SPACE = ord("."), ord("$"), 0x20AC, 32
 
 
@@ -182,11 +183,11 @@ def _spelled(src: NDArray[np.int32], at: int, end: int, bold: int, kinds: NDArra
 
 @kernel
 def _sign_end(src: NDArray[np.int32], at: int, end: int, script: int, kinds: NDArray[np.uint32]) -> int:
-    """Give the end of a letter and, in scripts without spaces, of the marks on it."""
+    """Give the end of a letter and, in scripts without spaces, of the marks on it and the vowel that ends with them."""
     at += 1
     while script == _WORDLESS and at < end and kind_of(src[at], kinds) & MARK:
         at += 1
-    return at
+    return at + 1 if at < end and src[at - 1] in _AM and src[at] - src[at - 1] == _AM_TAIL else at
 
 
 @kernel

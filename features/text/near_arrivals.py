@@ -20,7 +20,11 @@ BANDS: Final = 64
 """Bands of a signature: band b hashes components b, b + 11 and b + 30 (mod 64), so that two bands share at most one. A
 text with Jaccard similarity J finds its leader with probability about 1 - (1 - J³)⁶⁴: .82 at .3, .985 at .4, .9998 at
 .5. (Bands of four find less, those of two meet too many others when hundreds of thousands of leaders are held.)"""
-_SECOND, _THIRD = 11, 30
+BANDS_OF_SHORT: Final = 128
+"""Bands of a text of up to `LETTERS_SHORT` letters, of which a word or two replaced leave little: the others hash
+components b, b + 5 and b + 28."""
+LETTERS_SHORT: Final = 64
+_SECOND, _THIRD = (11, 5), (30, 28)
 
 _FIRST_PRIME, _SECOND_PRIME = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F)
 _THIRD_PRIME: Final = np.uint32(0x85EBCA77)
@@ -33,10 +37,12 @@ class Arrivals(NamedTuple):
 
     signatures: NDArray[np.uint64]
     """(n · SIGNATURE,): as stored."""
+    bits: NDArray[np.uint64]
+    """(n · BIT_WORDS,)."""
     places: NDArray[np.int64]
-    """(n, BANDS): where its entries are."""
+    """(n, BANDS_OF_SHORT): where its entries are; of a longer text, the first BANDS."""
     tags: NDArray[np.uint32]
-    """(n, BANDS): the part of its entries that is not the slot."""
+    """(n, BANDS_OF_SHORT): the part of its entries that is not the slot."""
     ids: NDArray[np.uint64]
     """(n,): the leader each would be."""
     words: Halves
@@ -63,20 +69,31 @@ class Found(NamedTuple):
 class Limits(NamedTuple):
     """When a text joins or founds a group."""
 
-    equal: float
-    """Components equal to the leader's: so many for texts without end,"""
-    equal_for_short: float
-    """and so many more by one divided by the letters of the shorter text."""
+    alike: float
+    """Similarity to the leader, in parts of `CLOSENESS_ONE`: so much for texts without end,"""
+    alike_for_short: float
+    """and so much more by one divided by the letters of the shorter text."""
     letters_to_join: int
     words: int
     letters: int
     senders_shown: int
 
 
+def band_places(places_in_band: int) -> int:
+    """Return how many places all bands have together: those of short texts alone have half as many each."""
+    return BANDS * places_in_band + (BANDS_OF_SHORT - BANDS) * max(1, places_in_band // 2)
+
+
+@inlined
+def bands_of(letters: int) -> int:
+    """Return how many bands a text has."""
+    return BANDS_OF_SHORT if letters <= LETTERS_SHORT else BANDS
+
+
 @kernel
 def prepare(values: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals: Arrivals) -> None:
     """Write what follows from signatures alone: how they are stored, their bands and ids."""
-    size = np.uint64(places_in_band)
+    size, size_of_short = np.uint64(places_in_band), np.uint64(max(1, places_in_band // 2))
     for row in range(values.shape[0]):
         sign = values[row]
         for i in range(SIGNATURE):
@@ -86,18 +103,21 @@ def prepare(values: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals
                 component = np.uint32((x ^ x >> _SIXTEEN) * _THIRD_PRIME) >> _TOP_BYTE
                 word = word << _BYTE | np.uint64(component)
             arrivals.signatures[row * SIGNATURE + i] = word
-        for band in range(BANDS):
-            h = _band_hash(sign, band)
-            arrivals.places[row, band] = band * places_in_band + signed(((h >> _HALF) * size) >> _HALF)
+        start = 0
+        for band in range(bands_of(arrivals.letters[row])):
+            h, places = _band_hash(sign, band), size if band < BANDS else size_of_short
+            arrivals.places[row, band] = start + signed(((h >> _HALF) * places) >> _HALF)
             arrivals.tags[row, band] = np.uint32(h & np.uint64(0xFFFFFFFF)) & TAG
+            start += signed(places)
         arrivals.ids[row] = _id(sign, ts[row])
 
 
 @inlined
 def _band_hash(sign: NDArray[np.uint32], band: int) -> np.uint64:
-    first, second, third = sign[band], sign[(band + _SECOND) % COMPONENTS], sign[(band + _THIRD) % COMPONENTS]
-    h = (np.uint64(first) << _HALF | np.uint64(second)) * _FIRST_PRIME
-    h = ((h ^ h >> _HALF) + np.uint64(third)) * _SECOND_PRIME
+    first, kind = band % COMPONENTS, band // COMPONENTS
+    second, third = (first + _SECOND[kind]) % COMPONENTS, (first + _THIRD[kind]) % COMPONENTS
+    h = (np.uint64(sign[first]) << _HALF | np.uint64(sign[second])) * _FIRST_PRIME
+    h = ((h ^ h >> _HALF) + np.uint64(sign[third])) * _SECOND_PRIME
     return (h ^ h >> _HALF) * _FIRST_PRIME
 
 

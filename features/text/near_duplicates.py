@@ -20,14 +20,14 @@ from features.text import near_arrivals as near
 from features.text import near_kernels as kernels
 from features.text import near_places as places
 from features.text.column import TextColumn
-from features.text.signatures import COMPONENTS
+from features.text.signatures import BIT_WORDS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from features.text.signatures import Signatures
 
-STATE_VERSION: Final = 1
+STATE_VERSION: Final = 2
 CAPACITY: Final = 1 << 18
 SIMILARITY_MIN: Final = 0.22
 SIMILARITY_FOR_SHORT: Final = 3.0
@@ -94,7 +94,7 @@ class Group:
 
 
 class NearDuplicates:
-    """Groups of near duplicates: at most ``capacity`` of them, at some 310 bytes each.
+    """Groups of near duplicates: at most ``capacity`` of them, at some 430 bytes each.
 
     A text is a copy if its similarity with the leader is at least ``similarity_min`` and ``similarity_for_short`` by
     the letters of the shorter of both; ``benchmarks/text.py`` says what that finds. A text with less than ``words_min``
@@ -114,8 +114,8 @@ class NearDuplicates:
             raise ValueError(msg)
         self._capacity = capacity
         self._places_in_band = max(1, capacity // _LEADERS_PER_PLACE)
-        equal, more = similarity_min * COMPONENTS, similarity_for_short * COMPONENTS
-        self._limits = near.Limits(equal, more, LETTERS_TO_JOIN, words_min, letters_min, SENDERS_SHOWN)
+        alike, more = similarity_min * places.CLOSENESS_ONE, similarity_for_short * places.CLOSENESS_ONE
+        self._limits = near.Limits(alike, more, LETTERS_TO_JOIN, words_min, letters_min, SENDERS_SHOWN)
         self._clear()
 
     def __len__(self) -> int:
@@ -192,6 +192,7 @@ class NearDuplicates:
             "counters": state.counters.copy(),
             "records": state.words[: top * places.RECORD].copy(),
             "signatures": state.signatures[: top * places.SIGNATURE].copy(),
+            "bits": state.bits[: top * BIT_WORDS].copy(),
             "band_places": filled.astype(np.uint32),
             "bands": state.bands[filled],
             "pair_places": paired.astype(np.uint32),
@@ -215,6 +216,7 @@ class NearDuplicates:
         own.counters[:] = state["counters"]
         own.words[: len(state["records"])] = state["records"]
         own.signatures[: len(state["signatures"])] = state["signatures"]
+        own.bits[: len(state["bits"])] = state["bits"]
         own.bands[state["band_places"].astype(np.int64)] = state["bands"]
         own.pairs[state["pair_places"].astype(np.int64)] = state["pairs"]
         own.examples[:] = state["examples"]
@@ -227,8 +229,9 @@ class NearDuplicates:
         count = len(ts)
         arrivals = near.Arrivals(
             np.empty(count * places.SIGNATURE, np.uint64),
-            np.empty((count, near.BANDS), np.int64),
-            np.empty((count, near.BANDS), np.uint32),
+            np.array(signatures.bits).reshape(-1),
+            np.empty((count, near.BANDS_OF_SHORT), np.int64),
+            np.empty((count, near.BANDS_OF_SHORT), np.uint32),
             np.empty(count, np.uint64),
             signatures.words,
             signatures.letters,
@@ -251,7 +254,8 @@ class NearDuplicates:
             words,
             words.view(np.int32),
             np.zeros(capacity * places.SIGNATURE, np.uint64),
-            np.zeros(self._places_in_band * near.BANDS, np.uint32),
+            np.zeros(capacity * BIT_WORDS, np.uint64),
+            np.zeros(near.band_places(self._places_in_band), np.uint32),
             np.zeros(lines * places.LINE, np.uint64),
             np.zeros(examples * places.EXAMPLE_BYTES, np.uint8),
             np.zeros(2 * examples, np.int64),

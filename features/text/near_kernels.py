@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from detector.contract.jit import inlined, kernel
 from features.hashing import signed
 from features.intrinsics import prefetch
-from features.text.near_arrivals import BANDS
+from features.text.near_arrivals import bands_of
 from features.text.near_places import (
     BEFORE,
     CLOSENESS_ONE,
@@ -47,15 +47,17 @@ from features.text.near_places import (
     free,
     is_grown,
     letters_of,
-    similarity,
+    similarity_by_bits,
+    similarity_by_components,
     take,
 )
-from features.text.signatures import COMPONENTS
+from features.text.signatures import BIT_WORDS
 
 if TYPE_CHECKING:
     from features.text.near_arrivals import Arrivals, Found, Limits
     from features.text.near_places import Halves, Leaders, Words
 
+_NEWEST: Final = 64
 _FAR, _NEAR = 8, 4  # rows ahead: for the entries, and then for the leaders they lead to
 
 
@@ -64,34 +66,36 @@ def process(leaders: Leaders, arrivals: Arrivals, limits: Limits, found: Found) 
     """Take rows in, one after the other, and say which leader each belongs to."""
     rows = arrivals.ts.shape[0]
     for row in range(rows):
-        _fetch(leaders, arrivals, row, rows)
-        slot, equal = _nearest(leaders, arrivals, row)
-        if slot >= 0 and _is_copy(leaders, arrivals, row, slot, equal, limits):
+        _fetch(leaders, arrivals, row, rows, limits.letters_to_join)
+        if arrivals.letters[row] < limits.letters_to_join:
+            continue
+        slot, alike = _nearest(leaders, arrivals, row)
+        if slot >= 0 and _is_copy(leaders, arrivals, row, slot, alike, limits):
             _join(leaders, arrivals, row, slot, limits, found)
-            _note_closeness(leaders, slot, equal)
+            _note_closeness(leaders, slot, alike)
         elif arrivals.words[row] >= limits.words and arrivals.letters[row] >= limits.letters:
-            slot, equal = _begin(leaders, arrivals, row), COMPONENTS
+            slot, alike = _begin(leaders, arrivals, row), CLOSENESS_ONE
             found.new[row] = True
         else:
             continue
         _write(leaders, slot, arrivals.ts[row], row, found)
-        found.similarities[row] = np.float32(equal) / np.float32(COMPONENTS)
+        found.similarities[row] = np.float32(alike) / np.float32(CLOSENESS_ONE)
 
 
 @kernel
-def _is_copy(leaders: Leaders, arrivals: Arrivals, row: int, slot: int, equal: int, limits: Limits) -> bool:
+def _is_copy(leaders: Leaders, arrivals: Arrivals, row: int, slot: int, alike: int, limits: Limits) -> bool:
     letters = arrivals.letters[row]
     shorter = max(1, min(letters, letters_of(leaders, slot)))
-    return bool(letters >= limits.letters_to_join and equal >= limits.equal + limits.equal_for_short / shorter)
+    return bool(alike >= limits.alike + limits.alike_for_short / shorter)
 
 
 @kernel
-def _note_closeness(leaders: Leaders, slot: int, equal: int) -> None:
-    """Move the mean similarity of a leader's copies, the newest 64 of them weighing most."""
+def _note_closeness(leaders: Leaders, slot: int, alike: int) -> None:
+    """Move the mean similarity of a leader's copies, the newest of them weighing most."""
     half = slot * 2 * RECORD
     size = leaders.halves[half + SIZE]
-    mean, copies = size & CLOSENESS_ONE, min(leaders.halves[half + COUNT] - 1, COMPONENTS)
-    mean += (equal * CLOSENESS_ONE // COMPONENTS - mean) // copies
+    mean, copies = size & CLOSENESS_ONE, min(leaders.halves[half + COUNT] - 1, _NEWEST)
+    mean += (alike - mean) // copies
     leaders.halves[half + SIZE] = size & ~CLOSENESS_ONE | max(0, mean)
 
 
@@ -100,42 +104,44 @@ def find(leaders: Leaders, arrivals: Arrivals, found: Found) -> None:
     """Say which leader each text is most like, and change nothing."""
     rows = arrivals.ts.shape[0]
     for row in range(rows):
-        _fetch(leaders, arrivals, row, rows)
-        slot, equal = _nearest(leaders, arrivals, row)
-        if equal > 0:
+        _fetch(leaders, arrivals, row, rows, 0)
+        slot, alike = _nearest(leaders, arrivals, row)
+        if alike > 0:
             _write(leaders, slot, arrivals.ts[row], row, found)
-            found.similarities[row] = np.float32(equal) / np.float32(COMPONENTS)
+            found.similarities[row] = np.float32(alike) / np.float32(CLOSENESS_ONE)
 
 
 @kernel
-def _fetch(leaders: Leaders, arrivals: Arrivals, row: int, rows: int) -> None:
-    if row + _FAR < rows:
-        for band in range(BANDS):
+def _fetch(leaders: Leaders, arrivals: Arrivals, row: int, rows: int, letters_min: int) -> None:
+    if row + _FAR < rows and arrivals.letters[row + _FAR] >= letters_min:
+        for band in range(bands_of(arrivals.letters[row + _FAR])):
             prefetch(leaders.bands, arrivals.places[row + _FAR, band])
-    if row + _NEAR < rows:
+    if row + _NEAR < rows and arrivals.letters[row + _NEAR] >= letters_min:
         before = np.uint32(0)
-        for band in range(BANDS):
+        for band in range(bands_of(arrivals.letters[row + _NEAR])):
             entry = leaders.bands[arrivals.places[row + _NEAR, band]]
             if (entry ^ arrivals.tags[row + _NEAR, band]) & TAG == 0 and entry != before and entry != 0:
                 slot = signed(entry & SLOT) - 1
-                prefetch(leaders.signatures, slot * SIGNATURE)
+                prefetch(leaders.bits, slot * BIT_WORDS)
                 prefetch(leaders.words, slot * RECORD)
                 before = entry
 
 
 @kernel
 def _nearest(leaders: Leaders, arrivals: Arrivals, row: int) -> tuple[int, int]:
-    """Give the leader most like a text, of those a band leads to, and in how many components; (-1, -1) if none."""
+    """Give the leader most like a text, of those a band leads to, and how like it is; (-1, -1) if none."""
     nearest, most, before = -1, -1, -1
-    for band in range(BANDS):
+    for band in range(bands_of(arrivals.letters[row])):
         entry = leaders.bands[arrivals.places[row, band]]
         slot = signed(entry & SLOT) - 1
         if slot < 0 or (entry ^ arrivals.tags[row, band]) & TAG != 0 or slot in (before, nearest):
             continue
         before = slot
-        equal = similarity(leaders.signatures, slot * SIGNATURE, arrivals.signatures, row * SIGNATURE)
-        if equal > most and leaders.words[slot * RECORD + ID] != 0:
-            nearest, most = slot, equal
+        alike = similarity_by_bits(leaders.bits, slot * BIT_WORDS, arrivals.bits, row * BIT_WORDS)
+        if alike < 0:
+            alike = similarity_by_components(leaders.signatures, slot * SIGNATURE, arrivals.signatures, row * SIGNATURE)
+        if alike > most and leaders.words[slot * RECORD + ID] != 0:
+            nearest, most = slot, alike
     return nearest, most
 
 
@@ -155,7 +161,9 @@ def _begin(leaders: Leaders, arrivals: Arrivals, row: int) -> int:
     ) | CLOSENESS_ONE
     for i in range(SIGNATURE):
         leaders.signatures[slot * SIGNATURE + i] = arrivals.signatures[row * SIGNATURE + i]
-    for band in range(BANDS):
+    for i in range(BIT_WORDS):
+        leaders.bits[slot * BIT_WORDS + i] = arrivals.bits[row * BIT_WORDS + i]
+    for band in range(bands_of(arrivals.letters[row])):
         place = arrivals.places[row, band]
         entry = leaders.bands[place]
         if entry & STICKY == 0 or not is_grown(leaders, signed(entry & SLOT) - 1):
@@ -200,7 +208,7 @@ def _note_hour(halves: Halves, hour: int, more: int) -> None:
 @kernel
 def _hold_bands(leaders: Leaders, arrivals: Arrivals, row: int, slot: int) -> None:
     """Have the bands of a copy lead to its leader, unless they lead to another that has several senders too."""
-    for band in range(BANDS):
+    for band in range(bands_of(arrivals.letters[row])):
         place = arrivals.places[row, band]
         entry = leaders.bands[place]
         if entry & STICKY == 0 or not is_grown(leaders, signed(entry & SLOT) - 1):

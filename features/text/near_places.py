@@ -14,6 +14,7 @@ import numpy as np
 from detector.contract.jit import inlined, kernel
 from features.hashing import signed
 from features.intrinsics import ones
+from features.text.signatures import BIT_WORDS, COMPONENTS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,6 +58,12 @@ COUNTERS: Final = 8
 """Where the hand that evicts and the one that sweeps are; slots ever used; the first of the free ones, or -1; leaders
 held; where the next example goes; leaders evicted for room; pairs that were."""
 
+_BITS: Final = BIT_WORDS * 64
+_BITS_MAX: Final = _BITS * 7 // 8
+"""With more bits set than this (some 1,000 shingles of both texts together) components tell more."""
+_SHINGLES: Final = -_BITS * np.log1p(-np.arange(_BITS_MAX + 1) / _BITS)
+"""How many shingles so many bits stand for."""
+_ROUND: Final = 0.5
 _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
 _SEVENS: Final = np.uint64(0x7F7F7F7F7F7F7F7F)
@@ -71,6 +78,8 @@ class Leaders(NamedTuple):
     halves: Halves
     signatures: NDArray[np.uint64]
     """(slots · SIGNATURE,)."""
+    bits: NDArray[np.uint64]
+    """(slots · BIT_WORDS,): of the shingles."""
     bands: NDArray[np.uint32]
     """(bands · places,): entries, 0 where there is none."""
     pairs: NDArray[np.uint64]
@@ -83,14 +92,28 @@ class Leaders(NamedTuple):
     """(COUNTERS,)."""
 
 
+@kernel
+def similarity_by_bits(bits: NDArray[np.uint64], at: int, others: NDArray[np.uint64], other: int) -> int:
+    """Estimate how much two texts share from the bits of their shingles; -1 if these are too many, or none."""
+    one, two, either = 0, 0, 0
+    for i in range(BIT_WORDS):
+        one += ones(bits[at + i])
+        two += ones(others[other + i])
+        either += ones(bits[at + i] | others[other + i])
+    if either == 0 or either > _BITS_MAX:
+        return -1
+    union = _SHINGLES[either]
+    return max(0, int(CLOSENESS_ONE * (_SHINGLES[one] + _SHINGLES[two] - union) / union + _ROUND))
+
+
 @inlined
-def similarity(signatures: NDArray[np.uint64], at: int, others: NDArray[np.uint64], other: int) -> int:
-    """Count the components in which two stored signatures are equal."""
+def similarity_by_components(signatures: NDArray[np.uint64], at: int, others: NDArray[np.uint64], other: int) -> int:
+    """Estimate how much two texts share from the components in which their stored signatures are equal."""
     equal = 0
     for i in range(SIGNATURE):
         x = signatures[at + i] ^ others[other + i]
         equal += ones(~(((x & _SEVENS) + _SEVENS) | x | _SEVENS))  # a bit for each byte that is 0
-    return equal
+    return equal * CLOSENESS_ONE // COMPONENTS
 
 
 @inlined

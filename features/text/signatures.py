@@ -5,6 +5,10 @@ space; of scripts whose signs say as much as half a word (Chinese, Japanese, Kor
 texts have in common is their Jaccard similarity J, and two components are equal with probability J (A. Broder, "On the
 resemblance and containment of documents", 1997): the estimate's standard error is sqrt(J(1-J)/64), at most .0625.
 
+Beside them stands a bitmap with a bit for each shingle, placed by its hash: of two texts that are not long it tells J
+nearly exactly (K. Whang and others, "A linear-time probabilistic counting algorithm", 1990, applied to both texts and
+to their union), where components are off by a third of it when it is .2.
+
 Component k is the least of a hash hₖ over the shingles. The constants are part of what is stored, in states and in
 banks of known texts: they never change. (min(x·aₖ + bₖ) without another round of mixing costs less, but is biased on
 sets as small as a message: by -15 % and +31 % in two trials on unrelated texts.)
@@ -25,6 +29,7 @@ if TYPE_CHECKING:
     from features.text.column import TextColumn
 
 COMPONENTS: Final = 64
+BIT_WORDS: Final = 8
 CHARACTERS_MAX: Final = 4096
 """So many characters of a text are read, the spaces in between not counted twice."""
 
@@ -43,6 +48,7 @@ _K4: Final = np.uint64(0x85EBCA77C2B2AE63)
 _HALF: Final = np.uint64(32)
 _SIXTEEN, _TIMES_AGAIN = np.uint32(16), np.uint32(0x85EBCA6B)
 _NONE: Final = np.uint32(2**32 - 1)
+_WORD_SHIFT, _BIT_SHIFT, _BIT_MASK = np.uint32(29), np.uint32(23), np.uint32(63)
 
 _CONSTANTS: Final = np.random.Generator(np.random.PCG64(20240229)).integers(0, 2**32, (2, COMPONENTS), np.uint32)
 _TIMES: Final = _CONSTANTS[0] | np.uint32(1)
@@ -54,6 +60,8 @@ class Signatures(NamedTuple):
 
     values: NDArray[np.uint32]
     """(n, COMPONENTS); all 2³²-1 if a text has no shingle."""
+    bits: NDArray[np.uint64]
+    """(n, BIT_WORDS): a bit for each shingle."""
     words: NDArray[np.int32]
     """(n,): words, at ten Chinese signs or twenty-five Thai letters to five words."""
     letters: NDArray[np.int32]
@@ -63,7 +71,8 @@ class Signatures(NamedTuple):
 def sign(texts: TextColumn) -> Signatures:
     """Sign normalised texts: lower case, with what varies in a template replaced by names of slots."""
     count = len(texts)
-    found = Signatures(np.empty((count, COMPONENTS), np.uint32), np.empty(count, np.int32), np.empty(count, np.int32))
+    values, bits = np.empty((count, COMPONENTS), np.uint32), np.zeros((count, BIT_WORDS), np.uint64)
+    found = Signatures(values, bits, np.empty(count, np.int32), np.empty(count, np.int32))
     scratch = np.empty(CHARACTERS_MAX + 2, np.uint32)
     data = np.require(texts.data, requirements="W")  # kernels are compiled for one kind of array
     _sign(data, np.require(texts.offsets, requirements="W"), _TIMES, _PLUS, scratch, *found)
@@ -169,6 +178,7 @@ def _sign(
     plus: NDArray[np.uint32],
     scratch: NDArray[np.uint32],
     values: NDArray[np.uint32],
+    bits: NDArray[np.uint64],
     words: NDArray[np.int32],
     letters: NDArray[np.int32],
 ) -> None:
@@ -179,6 +189,7 @@ def _sign(
             least[k] = _NONE
         for i in range(count):
             x = scratch[i]
+            bits[row, x >> _WORD_SHIFT] |= np.uint64(1) << np.uint64(x >> _BIT_SHIFT & _BIT_MASK)
             for k in range(COMPONENTS):
                 h = np.uint32((x ^ plus[k]) * times[k])
                 h = np.uint32((h ^ (h >> _SIXTEEN)) * _TIMES_AGAIN)

@@ -138,9 +138,10 @@ def test_three_accounts_that_shared_another_text_before_are_a_campaign(senders):
     assert said.members.tolist() == [0, 0, 3]
 
 
-def test_lines_that_three_accounts_paste_at_once_are_no_campaign():
+@pytest.mark.parametrize("step", [60_000, HOUR], ids=["at once", "apart, one of them twice"])
+def test_lines_that_three_accounts_paste_together_are_no_campaign(step):
     lines = ("in some cases useful info is found in the syslog of the machine", CHAT)
-    rows = [(f"p{i}", line, START + i * 60_000) for i in range(3) for line in lines]
+    rows = [(f"p{i % 3}", line, START + i * step) for i in range(4) for line in lines]
     assert not Stream().send(rows).campaigns.any()
 
 

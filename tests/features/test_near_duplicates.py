@@ -158,7 +158,7 @@ def test_memory_is_bounded_and_groups_of_several_senders_stay_longest():
 
 
 def test_a_crowd_of_groups_costs_a_small_and_known_number_of_bytes_each():
-    assert NearDuplicates(1 << 12).nbytes / (1 << 12) < 320
+    assert NearDuplicates(1 << 12).nbytes / (1 << 12) < 440
 
 
 def test_the_idle_are_swept_and_their_places_used_again():
@@ -220,6 +220,27 @@ def test_looking_changes_nothing():
     assert found.ages_ms[0] == 9
     assert found.leaders[1] == 0
     assert known(index) == before
+
+
+@pytest.mark.parametrize("count", [8, 40, 400])
+def test_similarity_is_nearly_exact_for_texts_that_are_not_long_and_estimated_for_others(count):
+    rng, errors = random.Random(count), []
+    for _ in range(60):
+        common, one, other = ([word(rng) for _ in range(count)] for _ in range(3))
+        texts = " ".join(common + one[: count // 2]), " ".join(common + other[: count // 2])
+        index = NearDuplicates(64)
+        process(index, [(texts[0], 1, START)])
+        found = index.find(sign(TextColumn.of([texts[1]])), np.array([START]))
+        a, b = ({f" {text} "[i : i + 4] for i in range(len(text) - 1)} for text in texts)
+        errors.append(found.similarities[0] - len(a & b) / len(a | b))
+    assert abs(np.mean(errors)) < 0.02
+    assert np.std(errors) < {8: 0.03, 40: 0.04, 400: 0.08}[count]
+
+
+def test_a_short_text_is_found_with_two_of_five_words_replaced():
+    index = NearDuplicates(64)
+    process(index, [("sub to my channel for no reason", 1, START)])
+    assert process(index, [("follow to my channel with no reason", 2, START)]).senders.tolist() == [2]
 
 
 def test_a_state_of_another_capacity_is_refused():

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import save
 
 from detector.contract.errors import UsageError
 from features.text.column import TextColumn
@@ -85,6 +87,15 @@ def test_what_was_saved_matches_as_before(bank, encoder, tmp_path):
         match(bank, encoder, COPY, REWORDED, CHAT), match(read, encoder, COPY, REWORDED, CHAT), strict=True
     ):
         assert mine.tolist() == theirs.tolist()
+
+
+def test_a_file_from_before_shingles_were_kept_is_read(bank, encoder, tmp_path):
+    bank.save(path := tmp_path / "bank.safetensors")
+    with safe_open(path, "numpy") as file:
+        tensors = {name: file.get_tensor(name) for name in ("signatures", "vectors")}
+        path.write_bytes(save(tensors, metadata=file.metadata()))
+    read = TemplateBank.load(path, encoder)
+    assert match(read, encoder, COPY)[0].tolist() == match(bank, encoder, COPY)[0].tolist()
 
 
 def test_another_encoder_makes_its_own_vectors(bank, encoder, tmp_path):
