@@ -41,7 +41,7 @@ CATEGORIES: Final = {
     SOLICITATION: "sexual_solicitation",
     HARASSMENT: "harassment",
 }
-_LANGUAGES: Final = pl.Series("language", CODES)
+_LANGUAGES: Final = pl.Series("language", [*CODES, None])
 _VERDICTS: Final = pl.Series("verdict", [v.label for v in Verdict])
 _OUTCOMES: Final = pl.Series("outcome", OUTCOMES)
 
@@ -118,7 +118,7 @@ class ShardResult:
 
     @cached_property
     def _heads(self) -> pl.DataFrame:
-        heads = self.batch.events.select(_HEAD)
+        heads = self.batch.events[list(_HEAD)]
         return heads if len(self.processed) == len(heads) else heads[self.processed]
 
 
@@ -176,17 +176,17 @@ def _all(name: str, parts: list[Judged]) -> NDArray[Any]:
 
 def _said(measures: NDArray[np.int32]) -> list[pl.Series]:
     """Make the columns that say what texts are."""
-    rows = np.flatnonzero(measures[:, LANGUAGE] >= 0)
-    said = measures[rows]
-    halves = np.ascontiguousarray(said[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]])
-    numbers, places = np.unique(halves.view(np.uint64)[:, 0], return_inverse=True)
+    mute = measures[:, LANGUAGE] < 0
+    halves = np.where(mute[:, None], 0, measures[:, [CAMPAIGN_LOW, CAMPAIGN_HIGH]])
+    numbers, places = np.unique(np.ascontiguousarray(halves).view(np.uint64)[:, 0], return_inverse=True)
     ids = [campaign_id(number) if number else None for number in numbers.tolist()]
-    campaigns = pl.Series("campaign_id", ids, pl.String)
-    texts = [_LANGUAGES[said[:, LANGUAGE]], campaigns[places]]
-    texts += [pl.Series(name, said[:, place] / 1000) for place, name in CATEGORIES.items()]
-    spread = np.full(len(measures), len(rows))  # behind the last: null
-    spread[rows] = np.arange(len(rows))
-    return [column.extend_constant(None, 1)[spread] for column in texts]
+    columns = [
+        _LANGUAGES[np.where(mute, len(CODES), measures[:, LANGUAGE])],
+        pl.Series("campaign_id", ids, pl.String)[places],
+    ]
+    shares = np.where(mute, np.nan, measures[:, list(CATEGORIES)].T / 1000)
+    named = zip(CATEGORIES.values(), shares, strict=True)
+    return columns + [pl.Series(name, share, nan_to_null=True) for name, share in named]
 
 
 def by_language(counts: NDArray[np.int64]) -> dict[tuple[str, bool], int]:

@@ -97,7 +97,7 @@ def texts_in(incoming: Incoming) -> Iterable[tuple[str, TextInput]]:
         if arrived is None:
             yield shard_key(0), TextInput(incoming.number, incoming.mark, None)
         return
-    event_ids = arrived.events["event_id"].gather(read.rows)
+    event_ids = arrived.events["event_id"][read.rows]
     likeness = arrived.columns.measures[read.rows, TEMPLATE]
     yield shard_key(0), TextInput(incoming.number, incoming.mark, read, event_ids, likeness)
 

@@ -37,7 +37,7 @@ def contact_rows(arrived: Arrived) -> ContactRows | None:
     """Take what a batch's texts, lists of links and profiles hold, if that is anything."""
     fields = arrived.columns.fields
     found = () if fields is None else tuple(fields.all_details())
-    return ContactRows(arrived.events.select(_EVENT), found) if found else None
+    return ContactRows(arrived.events[list(_EVENT)], found) if found else None
 
 
 def dead_rows(batch: SourceBatch, topic: str) -> tuple[DeadRow, ...]:

@@ -183,8 +183,10 @@ def _placed(
     """Add to each event when and where it arrived."""
     arrived = np.array([message.timestamp()[1] for message in messages], dtype=np.int64)
     offsets = np.array([message.offset() for message in messages], dtype=np.int64)
-    return events.with_columns(
-        pl.Series("arrived_at", arrived[rows], dtype=pl.Int64),
-        pl.lit(part, dtype=pl.Int32).alias("partition"),
-        pl.Series("offset", offsets[rows], dtype=pl.Int64),
+    return events.hstack(
+        [
+            pl.Series("arrived_at", arrived[rows]),
+            pl.Series("partition", np.full(len(rows), part, dtype=np.int32)),
+            pl.Series("offset", offsets[rows]),
+        ]
     )

@@ -1,11 +1,12 @@
 """Staged epochs: rows on their way, of all tables in one file, for at the end of an epoch the stream waits for it.
 
 A file begins with the length of a list (8 bytes, little endian) and the list itself, JSON: of each *chunk* its table,
-rows, days (UTC) and bytes. Behind it lie the chunks, each an Arrow IPC file.
+rows, days (UTC) and bytes. Behind it lie the chunks, each an Arrow IPC stream.
 """
 
 from __future__ import annotations
 
+import io
 import os
 import struct
 from collections.abc import Iterator, Sequence
@@ -41,7 +42,9 @@ class Chunk(msgspec.Struct, frozen=True):
 
 def chunk_of(table: str, rows: pl.DataFrame) -> Chunk:
     """Make a chunk of rows that have their table's columns."""
-    content = packed(table, rows).write_ipc(None).getvalue()
+    kept = io.BytesIO()
+    packed(table, rows).write_ipc_stream(kept)  # a fifth of the time of a file, which polars plans as a query
+    content = kept.getvalue()
     return Chunk(Held(table, rows.height, days_of(table, rows), len(content)), content)
 
 
@@ -66,7 +69,7 @@ def read_epoch(path: Path, table: str | None = None) -> Iterator[tuple[str, pl.D
     with path.open("rb") as file:
         for held in _list(file):
             if table in (None, held.table):
-                yield held.table, pl.read_ipc(file.read(held.size))
+                yield held.table, pl.read_ipc_stream(file.read(held.size))
             else:
                 file.seek(held.size, os.SEEK_CUR)
 

@@ -182,18 +182,19 @@ def as_stored(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     if further and not known.open:
         msg = f"table {table!r} has no column {further[0]!r}; its columns are {', '.join(known.schema)}"
         raise LakeError(msg)
-    columns = [_column(held.get(name), name, dtype) for name, dtype in known.schema.items()]
-    return frame.select(*columns, pl.col(further).cast(pl.Float64))  # at once: a table may have hundreds
+    # Column by column: to plan a query would cost as much as an epoch's few hundred rows.
+    columns = [_column(frame, held.get(name), name, dtype) for name, dtype in known.schema.items()]
+    return pl.DataFrame([*columns, *(_column(frame, held[name], name, pl.Float64()) for name in further)])
 
 
-def _column(held: pl.DataType | None, name: str, dtype: pl.DataType) -> pl.Expr:
+def _column(frame: pl.DataFrame, held: pl.DataType | None, name: str, dtype: pl.DataType) -> pl.Series:
     if held is None:
-        return pl.lit(None, dtype=dtype).alias(name)
+        return pl.Series(name, [None], dtype).new_from_index(0, frame.height)
     if held == dtype:
-        return pl.col(name)
+        return frame[name]
     if dtype == TIME and held == pl.String:
-        return pl.col(name).str.to_datetime("%+", time_unit="ms", time_zone="UTC")
-    return pl.col(name).cast(dtype)
+        return frame[name].str.to_datetime("%+", time_unit="ms", time_zone="UTC")
+    return frame[name].cast(dtype)
 
 
 def decisions_frame(decisions: Iterable[Decision]) -> pl.DataFrame:
@@ -216,13 +217,17 @@ def _frame(table: str, values: Iterable[msgspec.Struct]) -> pl.DataFrame:
 def packed(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     """Leave out the columns without a value; ``as_stored`` gives them back."""
     known, nulls = TABLES[table], frame.null_count().row(0, named=True)
-    empty = [n for n in known.schema if n != known.time and nulls.get(n) == frame.height]
-    return frame.drop(empty)
+    empty = {n for n in known.schema if n != known.time and nulls.get(n) == frame.height}
+    return frame[[name for name in frame.columns if name not in empty]]
 
 
 def days_of(table: str, frame: pl.DataFrame) -> frozenset[str]:
     """Name the days (UTC) rows are filed under."""
-    return frozenset(map(_name, frame[TABLES[table].time].dt.date().unique()))
+    times = frame[TABLES[table].time]
+    first, last = times.min(), times.max()
+    ends = {time.date() for time in (first, last) if isinstance(time, datetime.datetime)}
+    one = len(ends) == 1 and not times.null_count()
+    return frozenset(map(_name, ends if one else times.dt.date().unique()))
 
 
 def days(table: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
