@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
@@ -130,6 +131,8 @@ class StoppedBroker:
     def away(self) -> Iterator[None]:
         """Halt it, and let it go on at the end."""
         os.kill(self._pid, signal.SIGSTOP)
+        while psutil.Process(self._pid).status() != psutil.STATUS_STOPPED:  # its threads answer until one has heard it
+            time.sleep(0.01)
         try:
             yield
         finally:
