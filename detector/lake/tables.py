@@ -177,24 +177,24 @@ def as_stored(table: str, frame: pl.DataFrame) -> pl.DataFrame:
     if table not in TABLES:
         msg = f"the lake has no table {table!r}; its tables are {', '.join(TABLES)}"
         raise LakeError(msg)
-    known, held = TABLES[table], frame.schema
+    known, held = TABLES[table], {column.name: column for column in frame.get_columns()}
     further = [name for name in held if name not in known.schema]
     if further and not known.open:
         msg = f"table {table!r} has no column {further[0]!r}; its columns are {', '.join(known.schema)}"
         raise LakeError(msg)
     # Column by column: to plan a query would cost as much as an epoch's few hundred rows.
-    columns = [_column(frame, held.get(name), name, dtype) for name, dtype in known.schema.items()]
-    return pl.DataFrame([*columns, *(_column(frame, held[name], name, pl.Float64()) for name in further)])
+    rows, schema = frame.height, known.schema | dict.fromkeys(further, pl.Float64())
+    return pl.DataFrame([_column(held.get(name), name, dtype, rows) for name, dtype in schema.items()])
 
 
-def _column(frame: pl.DataFrame, held: pl.DataType | None, name: str, dtype: pl.DataType) -> pl.Series:
+def _column(held: pl.Series | None, name: str, dtype: pl.DataType, rows: int) -> pl.Series:
     if held is None:
-        return pl.Series(name, [None], dtype).new_from_index(0, frame.height)
-    if held == dtype:
-        return frame[name]
-    if dtype == TIME and held == pl.String:
-        return frame[name].str.to_datetime("%+", time_unit="ms", time_zone="UTC")
-    return frame[name].cast(dtype)
+        return pl.Series(name, [None], dtype).new_from_index(0, rows)
+    if held.dtype == dtype:
+        return held
+    if dtype == TIME and held.dtype == pl.String:
+        return held.str.to_datetime("%+", time_unit="ms", time_zone="UTC")
+    return held.cast(dtype)
 
 
 def decisions_frame(decisions: Iterable[Decision]) -> pl.DataFrame:
