@@ -69,8 +69,12 @@ class Before:
 
 def _beside(senders: NDArray[np.uint64], ts: NDArray[np.int64], same: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Tell which messages their sender sent within `APART_MS` of one of these: an output pasted twice is one act."""
-    near = np.abs(ts[:, None] - ts[same]) <= APART_MS
-    beside: NDArray[np.bool_] = (near & (senders[:, None] == senders[same])).any(axis=1)
+    beside = np.zeros(len(ts), np.bool_)
+    for sender in np.unique(senders[same]):
+        own = senders == sender
+        times = np.sort(ts[own & same])
+        first = np.searchsorted(times, ts[own] - APART_MS)  # all pairs would be too many where somebody floods
+        beside[own] = first < np.searchsorted(times, ts[own] + APART_MS, "right")
     return beside
 
 

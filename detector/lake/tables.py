@@ -232,10 +232,10 @@ def days_of(table: str, frame: pl.DataFrame) -> frozenset[str]:
 
 def days(table: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     """Part rows by the day (UTC) they are filed under, their order kept."""
-    dates = frame[TABLES[table].time].dt.date()
-    if dates.n_unique() == 1:
-        return {_name(dates[0]): frame}
-    parts = frame.with_columns(dates.alias(_DAY)).partition_by(_DAY, include_key=False, as_dict=True)
+    names = days_of(table, frame)
+    if len(names) == 1:
+        return dict.fromkeys(names, frame)
+    parts = frame.with_columns(frame[TABLES[table].time].dt.date().alias(_DAY)).partition_by(_DAY, include_key=False, as_dict=True)
     return {_name(day): rows for (day,), rows in parts.items()}
 
 

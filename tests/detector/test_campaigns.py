@@ -1,6 +1,7 @@
 """Campaigns form, grow, merge, close and are told, whatever the batches."""
 
 import random
+import tracemalloc
 
 import numpy as np
 import polars as pl
@@ -143,6 +144,16 @@ def test_lines_that_three_accounts_paste_together_are_no_campaign(step):
     lines = ("in some cases useful info is found in the syslog of the machine", CHAT)
     rows = [(f"p{i % 3}", line, START + i * step) for i in range(4) for line in lines]
     assert not Stream().send(rows).campaigns.any()
+
+
+def test_a_flood_of_one_text_takes_memory_by_its_messages_and_not_by_their_pairs():
+    stream = Stream()
+    stream.send([("p0", CHAT, START + i * 1000) for i in range(10_000)])
+    tracemalloc.start()
+    stream.send([(f"p{i}", CHAT, START + DAY + i * HOUR) for i in (1, 2)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 100 << 20
 
 
 def test_a_campaign_grows_and_is_told_again_only_when_it_changed():
