@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import subprocess
-import sys
 import tempfile
 import threading
 import time
@@ -25,8 +22,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-from latency import BEFORE_START, in_batches, wait
-from streams import MIB, add_broker, arrivals, metrics_of, resident_mib, run_command, simulated, topics, unaccounted
+from streams import (
+    BEFORE_START,
+    MIB,
+    add_broker,
+    arrivals,
+    counts_of,
+    in_batches,
+    metrics_of,
+    resident_mib,
+    run_command,
+    running,
+    simulated,
+    topics,
+    unaccounted,
+    wait,
+)
 
 from flows.broker import free_port
 from flows.producer import produce
@@ -118,21 +129,17 @@ def main() -> None:
     rates = {BEFORE: options.rate, BURST: options.rate * options.times, AFTER: options.rate}
     seconds = options.seconds * (1 + options.times) + CATCH_UP_SECONDS_MAX + 2
     events = simulated(BEFORE_START + options.rate * seconds)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     with ExitStack() as stack:
         work, port = Path(stack.enter_context(tempfile.TemporaryDirectory())), free_port()
         settings = stack.enter_context(topics(options.bootstrap_servers, options.workers))
         arrived = stack.enter_context(arrivals(settings))
         produce(settings, settings.events_topic, [events[:BEFORE_START]])
-        run = subprocess.Popen(run_command(settings, work, options.workers, port), stdout=subprocess.PIPE, text=True)
-        try:
+        with running(run_command(settings, work, options.workers, port)) as run:
             wait(arrived)
             sender = Sender(settings, events, rates, options.seconds)
             sender.start()
             lines = watch(sender, run.pid, port, options.rate)
-        finally:
-            run.terminate()
-        counted = json.loads(run.communicate()[0])
+        counted = counts_of(run)
         time.sleep(1)
     lost = {"sent": sender.sent, "not_read": sender.sent - counted["read"], "unaccounted": unaccounted(counted)}
     print(json.dumps(summary(lines, sender, arrived) | lost))

@@ -13,15 +13,23 @@ from __future__ import annotations
 
 import argparse
 import json
-import signal
-import subprocess
-import sys
 import tempfile
 import time
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
-from streams import GILLNET, MIB, add_broker, metrics_of, resident_mib, run_command, topics, unaccounted
+from streams import (
+    GILLNET,
+    MIB,
+    add_broker,
+    counts_of,
+    metrics_of,
+    resident_mib,
+    run_command,
+    running,
+    topics,
+    unaccounted,
+)
 
 from flows.broker import free_port
 
@@ -60,28 +68,25 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1)
     add_broker(parser)
     options = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
+    load = ["--events", str(options.minutes * 60 * options.rate), "--rate", str(options.rate)]
+    lines = []
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        topics(options.bootstrap_servers, options.workers) as settings,
+    ):
         work, port = Path(folder), free_port()
-        settings = stack.enter_context(topics(options.bootstrap_servers, options.workers))
-        run = subprocess.Popen(run_command(settings, work, options.workers, port), stdout=subprocess.PIPE, text=True)
-        load = ["--events", str(options.minutes * 60 * options.rate), "--rate", str(options.rate)]
-        sender = subprocess.Popen(
-            [GILLNET, "simulate", "--scenario", "load", "--bootstrap-servers", settings.bootstrap_servers, *load],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        )  # fmt: skip
-        lines = []
-        try:
+        address = ["--bootstrap-servers", settings.bootstrap_servers]
+        with (
+            running(run_command(settings, work, options.workers, port)) as run,
+            running([GILLNET, "simulate", "--scenario", "load", *address, *load]) as sender,
+        ):
             for minute in range(1, options.minutes + 1):
                 time.sleep(60)
                 lines.append(look(run.pid, work, port, minute))
                 print(json.dumps(lines[-1]), flush=True)
             sender.wait(120)
             time.sleep(3)
-        finally:
-            sender.terminate()
-            run.terminate()
-        counted = json.loads(run.communicate()[0])
+        counted = counts_of(run)
     middle, last = lines[len(lines) // 2 - 1], lines[-1]
     summary = {
         "events": counted["read"],

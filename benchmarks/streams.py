@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import json
+import os
+import signal
+import subprocess
 import sys
 import threading
 import time
@@ -31,6 +35,10 @@ if TYPE_CHECKING:
 
 MIB: Final = 1 << 20
 GILLNET: Final = str(Path(sys.executable).with_name("gillnet"))
+BEFORE_START: Final = 10_000
+"""Events that lie in the topic when a run starts, to see when it judges."""
+_PER_BATCH: Final = 50
+_START_SECONDS_MAX: Final = 60
 
 
 def add_broker(parser: argparse.ArgumentParser) -> None:
@@ -41,6 +49,7 @@ def add_broker(parser: argparse.ArgumentParser) -> None:
 @contextmanager
 def topics(given: str | None, partitions: int) -> Iterator[Settings]:
     """Make the topics on the broker that was named, or else on an embedded one; settings that reach them."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that a stopped benchmark leaves nothing running
     with ExitStack() as stack:
         servers = given or stack.enter_context(EmbeddedBroker()).bootstrap_servers
         settings = load_settings(bootstrap_servers=servers, topic_partitions=partitions)
@@ -55,6 +64,22 @@ def run_command(settings: Settings, work: Path, workers: int, metrics_port: int 
     return [*command, "--metrics-port", str(metrics_port)]
 
 
+@contextmanager
+def running(command: list[str], **environment: str) -> Iterator[subprocess.Popen[str]]:
+    """Run a command beside us, and stop it in order at the end; ``counts_of`` tells what it printed then."""
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=os.environ | environment)
+    try:
+        yield run
+    finally:
+        run.terminate()
+
+
+def counts_of(run: subprocess.Popen[str]) -> dict[str, int]:
+    """Wait for a run to end, and read the counts it closes with."""
+    counts: dict[str, int] = json.loads(run.communicate()[0])
+    return counts
+
+
 def simulated(count: int) -> list[tuple[bytes, bytes]]:
     """Simulate that many events of the scenario of load, each with its key; the ids say which it is: e0, e1, ..."""
     events = simulate(replace(load_scenario("load"), malformed=0.0), 1, count)
@@ -64,6 +89,26 @@ def simulated(count: int) -> list[tuple[bytes, bytes]]:
 def _numbered(number: int, value: bytes) -> tuple[bytes, bytes]:
     fields = msgspec.json.decode(value) | {"event_id": f"e{number}"}
     return fields["account_id"].encode(), msgspec.json.encode(fields)
+
+
+def in_batches(
+    events: list[tuple[bytes, bytes]], first: int, at: dict[str, float]
+) -> Iterator[list[tuple[bytes, bytes]]]:
+    """Give events in small batches, and note when; ``first`` is the number of the first."""
+    for start in range(0, len(events), _PER_BATCH):
+        batch, now = events[start : start + _PER_BATCH], time.time()
+        at |= {f"e{first + start + n}": now for n in range(len(batch))}
+        yield batch
+
+
+def wait(arrived: dict[str, float]) -> float:
+    """Wait for the first decision; return how long that took, or end the benchmark."""
+    began = time.time()
+    while not arrived:
+        if time.time() > began + _START_SECONDS_MAX:
+            sys.exit(f"expected a decision within {_START_SECONDS_MAX} s of the start, got none")
+        time.sleep(0.01)
+    return min(arrived.values()) - began
 
 
 def metrics_of(port: int) -> dict[str, float]:

@@ -235,7 +235,8 @@ def days(table: str, frame: pl.DataFrame) -> dict[str, pl.DataFrame]:
     names = days_of(table, frame)
     if len(names) == 1:
         return dict.fromkeys(names, frame)
-    parts = frame.with_columns(frame[TABLES[table].time].dt.date().alias(_DAY)).partition_by(_DAY, include_key=False, as_dict=True)
+    dated = frame.with_columns(frame[TABLES[table].time].dt.date().alias(_DAY))
+    parts = dated.partition_by(_DAY, include_key=False, as_dict=True)
     return {_name(day): rows for (day,), rows in parts.items()}
 
 
