@@ -31,6 +31,7 @@ from features.text.column import TextColumn
 from features.text.fold import normalise
 from features.text.near_duplicates import SIMILARITY_FOR_SHORT, SIMILARITY_MIN, NearDuplicates
 from features.text.signatures import Signatures, sign
+from flows.blocks import encode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 SEED: Final = 3
 BATCH: Final = 256
+PER_SECOND: Final = 2500
 FALSE_MATCHES: Final = 0.001
 START_MS: Final = 1_700_000_000_000
 CONSOLE: Final = Console(width=120)
@@ -150,12 +152,18 @@ def replay(index: NearDuplicates, stream: Stream) -> NDArray[np.uint64]:
     """Take a stream in, in small batches; return each message's leader."""
     leaders = []
     for begin in range(0, len(stream.ts), BATCH):
-        rows = slice(begin, begin + BATCH)
-        offsets = stream.texts.offsets[begin : begin + BATCH + 1]
-        texts = TextColumn(stream.texts.data[offsets[0] : offsets[-1]], offsets - offsets[0])
-        signatures = Signatures(*(column[rows] for column in stream.signatures))
-        leaders.append(index.process(signatures, stream.senders[rows], stream.ts[rows], texts).leaders)
+        part = part_of(stream, begin, BATCH)
+        leaders.append(index.process(part.signatures, part.senders, part.ts, part.texts).leaders)
     return np.concatenate(leaders)
+
+
+def part_of(stream: Stream, begin: int, count: int) -> Stream:
+    """Cut some messages out of a stream."""
+    rows = slice(begin, begin + count)
+    offsets = stream.texts.offsets[begin : begin + count + 1]
+    texts = TextColumn(stream.texts.data[offsets[0] : offsets[-1]], offsets - offsets[0])
+    signatures = Signatures(*(column[rows] for column in stream.signatures))
+    return Stream(texts, signatures, stream.senders[rows], stream.ts[rows])
 
 
 def measure_trolls(source: Path) -> None:
@@ -177,6 +185,20 @@ def measure_trolls(source: Path) -> None:
     CONSOLE.print(f"ira_trolls_en: {one:.4f} of {groups.height} copy groups of 3 accounts or more have one leader each")
 
 
+def measure_checkpoints(stream: Stream) -> None:
+    """Print how long it takes to tell what changed in a second of 2,500 messages, and how much that is."""
+    index, milliseconds, told_bytes = NearDuplicates(), [], 0
+    for begin in range(0, len(stream.ts), PER_SECOND):
+        replay(index, part_of(stream, begin, PER_SECOND))
+        started = time.perf_counter()
+        told_bytes += len(encode(index.changes()))
+        milliseconds.append((time.perf_counter() - started) * 1000)
+    CONSOLE.print(
+        f"checkpoints every {PER_SECOND} messages: made in {np.median(milliseconds):.0f} ms (median), "
+        f"{max(milliseconds):.0f} ms (longest of {len(milliseconds)}); {told_bytes / len(stream.ts):,.0f} bytes each"
+    )
+
+
 def measure_chat(source: Path) -> None:
     """Print the cost of every stage, and how many benign people share a group with others."""
     rows = read(source, "ubuntu_irc", "train.parquet")
@@ -195,6 +217,7 @@ def measure_chat(source: Path) -> None:
         f"index {indexing / count * 1e6:.2f} µs each: near duplicates {count / (signing + indexing):,.0f}/s a core; "
         f"{index.nbytes / 2**20:.0f} MB for at most {1 << 18} groups, {len(index)} held"
     )
+    measure_checkpoints(stream)
     people = pl.DataFrame({"user": rows["user"], "leader": leaders})
     for senders, closeness in ((6, 0.0), (6, 0.6), (10, 0.6)):
         groups = index.leaders(senders)

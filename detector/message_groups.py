@@ -8,9 +8,8 @@ import numpy as np
 
 from detector.campaigns import Campaigns
 from features.messages import CLOSENESS_MIN, Grouped
-from features.text.column import TextColumn
 from features.text.near_duplicates import CAPACITY, NearDuplicates
-from features.text.signatures import Signatures
+from features.text.near_told import is_complete
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,23 +18,16 @@ if TYPE_CHECKING:
 
     from features.messages import Messages
 
-_LOG_BYTES_MIN: Final = 1 << 20
 _CAMPAIGNS: Final = "campaigns_"
 _NEAR: Final = "near_"
 
 
 class MessageGroups:
-    """Groups texts as they come.
-
-    What it tells of itself (`changes`) is the texts that came since, which lead from state to state, until they weigh
-    as much as the state: then that.
-    """
+    """Groups texts as they come."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._near = NearDuplicates(capacity)
         self.campaigns = Campaigns()
-        self._came: list[_Came] = []
-        self._told_bytes, self._whole_bytes = 0, 0
 
     def __len__(self) -> int:
         """Return the number of groups held."""
@@ -48,9 +40,7 @@ class MessageGroups:
 
     def process(self, messages: Messages) -> Grouped:
         """Take texts in, and say what they are part of."""
-        came = messages.signatures, messages.senders, messages.ts, messages.texts
-        found = self._near.process(*came)
-        self._came.append(came)
+        found = self._near.process(messages.signatures, messages.senders, messages.ts, messages.texts)
         member = self.campaigns.observe(messages, found)
         close = found.closeness >= CLOSENESS_MIN
         return Grouped(
@@ -69,31 +59,20 @@ class MessageGroups:
     def changes(self, shards: int = 1) -> dict[int, dict[str, NDArray[Any]]]:
         """Tell what `apply` must be told, after all it was told before, to hold the same state: of the one shard, 0."""
         assert shards == 1, "messages all meet in one place"
-        told = _prefixed(_CAMPAIGNS, self.campaigns.changes() or {}) | _joined(self._came)
-        self._came = []
-        if not told:
+        near, campaigns = self._near.changes(), self.campaigns.changes() or {}
+        if not near and not campaigns:
             return {}
-        self._told_bytes += sum(array.nbytes for array in told.values())
-        complete = self._told_bytes >= max(self._whole_bytes, _LOG_BYTES_MIN)
+        complete = bool(near) and is_complete(near)
         if complete:
-            told = _prefixed(_CAMPAIGNS, self.campaigns.snapshot()) | _prefixed(_NEAR, self._near.snapshot())
-            self._whole_bytes, self._told_bytes = sum(array.nbytes for array in told.values()), 0
-        return {0: told | {"complete": np.array([complete])}}
+            campaigns = self.campaigns.snapshot()
+        return {0: _prefixed(_CAMPAIGNS, campaigns) | _prefixed(_NEAR, near) | {"complete": np.array([complete])}}
 
     def apply(self, changes: dict[str, NDArray[Any]]) -> None:
         """Take in what `changes` told; ValueError when another version or capacity wrote it."""
-        of_campaigns = _unprefixed(_CAMPAIGNS, changes)
-        if of_campaigns:
+        if of_campaigns := _unprefixed(_CAMPAIGNS, changes):
             self.campaigns.apply(of_campaigns)
-        if changes["complete"][0]:
-            self._near.restore(_unprefixed(_NEAR, changes))
-        elif "values" in changes:
-            signatures = Signatures(*(changes[name] for name in Signatures._fields))
-            texts = TextColumn(changes["data"], changes["offsets"])
-            self._near.process(signatures, changes["senders"], changes["ts"], texts)
-
-
-_Came = tuple[Signatures, "NDArray[np.uint64]", "NDArray[np.int64]", TextColumn]
+        if of_near := _unprefixed(_NEAR, changes):
+            self._near.apply(of_near)
 
 
 def _prefixed(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -102,17 +81,3 @@ def _prefixed(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDAr
 
 def _unprefixed(prefix: str, arrays: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
-
-
-def _joined(came: list[_Came]) -> dict[str, NDArray[Any]]:
-    if not came:
-        return {}
-    signatures, senders, ts, texts = zip(*came, strict=True)
-    sizes = np.concatenate([np.diff(each.offsets) for each in texts])
-    return {
-        **{name: np.concatenate([getattr(each, name) for each in signatures]) for name in Signatures._fields},
-        "senders": np.concatenate(senders),
-        "ts": np.concatenate(ts),
-        "data": np.concatenate([each.data for each in texts]),
-        "offsets": np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64),
-    }

@@ -23,11 +23,14 @@ class LakePlan:
     deployment: str
     lanes: int
     flush_seconds: float
+    epoch_seconds: float
 
     @classmethod
     def of(cls, settings: Settings, deployment: Deployment) -> LakePlan:
         """Take the plan from the settings and what is fixed."""
-        return cls(settings.lake_dir, deployment.id, deployment.lanes, settings.lake_flush_seconds)
+        return cls(
+            settings.lake_dir, deployment.id, deployment.lanes, settings.lake_flush_seconds, settings.epoch_seconds
+        )
 
     def lane(self, number: int) -> str:
         """Name a lane."""

@@ -14,6 +14,7 @@ from bytewax.outputs import FixedPartitionedSink, StatefulSinkPartition
 from detector.lake import LakeWriter
 from detector.results import ShardResult
 from flows import metrics
+from flows.epoch_clock import EpochClock
 from flows.kafka_sink import in_background
 from flows.lake_plan import LakePlan
 from flows.lake_rows import LakeItem, frames
@@ -73,7 +74,7 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         self._publishing: tuple[int, Future[tuple[Path, ...]]] | None = None
         self._adding: list[Future[None]] = []
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="lake-rows")
-        self._rows = 0
+        self._rows, self._epoch = 0, EpochClock(plan.epoch_seconds)
         self._writer.recover(self._state["seq"])
         self._tell(number, self._state["seq"])
 
@@ -81,7 +82,7 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         """Keep what came until the epoch ends; rows are made meanwhile, so that its end waits for few of them."""
         self._items.extend(values)
         self._rows += sum(len(value.outcomes) for value in values if isinstance(value, ShardResult))
-        if self._rows >= ROWS_AT_ONCE:
+        if self._rows >= ROWS_AT_ONCE or self._epoch.ends_soon():
             self._hand_over()
 
     def snapshot(self) -> LaneState:
@@ -96,6 +97,7 @@ class LakeLane(StatefulSinkPartition[LakeItem, LaneState]):
         self._writer.stage(durable + 1)
         self._state = {"seq": durable + 1, "published": published}
         self._tell(self._number, durable + 1)
+        self._epoch.begin()
         return self._state.copy()
 
     def _hand_over(self) -> None:

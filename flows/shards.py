@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ from flows.checkpoints import Checkpoints, Place, Segments
 from flows.entity_shards import NO_LIMIT, EntityLimit
 from flows.routing import homes
 from flows.tally import Tally
-from flows.worker_table import WorkerTable
+from flows.worker_table import T, WorkerTable
 
 _PLACED: Final = {"arrived_at": pl.Int64(), "partition": pl.Int32(), "offset": pl.Int64()}
 
@@ -76,6 +77,8 @@ class Judge:
     entity_limit: EntityLimit = NO_LIMIT
     new_escalation: Callable[[], Escalation | None] = _nobody
     """Makes who reads messages in doubt again."""
+    epoch_seconds: float = math.inf
+    """How long an epoch is; what is known of its end is written just before."""
 
     @property
     def reads(self) -> bool:
@@ -94,16 +97,18 @@ class Judge:
 
     def accounts_of_worker(self) -> WorkerTable[AccountShard]:
         """Make the table for a worker's account shards."""
-        return WorkerTable(self.new_shard(), self.shards, self.sources, Checkpoints(self.checkpoints, "accounts"))
+        return self._table(self.new_shard(), self.shards, "accounts")
 
     def entities_of_worker(self) -> WorkerTable[SharedEntities]:
         """Make the table for a worker's entity shards."""
-        kept = Checkpoints(self.checkpoints, "entities")
-        return WorkerTable(self.new_entities(), self.entity_shards, self.sources, kept)
+        return self._table(self.new_entities(), self.entity_shards, "entities")
 
     def groups_of_worker(self) -> WorkerTable[MessageGroups]:
         """Make the table for the worker where all messages meet."""
-        return WorkerTable(self.new_groups(), 1, self.sources, Checkpoints(self.checkpoints, "texts"))
+        return self._table(self.new_groups(), 1, "texts")
+
+    def _table(self, table: T, shards: int, kind: str) -> WorkerTable[T]:
+        return WorkerTable(table, shards, self.sources, Checkpoints(self.checkpoints, kind), self.epoch_seconds)
 
     def nothing(self) -> ShardBatch:
         """Make a batch without events, for the time that passes."""

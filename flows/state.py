@@ -21,7 +21,7 @@ from detector.settings import Settings
 RECOVERY_PARTITIONS: Final = 2
 ENTITY_SHARDS: Final = 4
 """More than four workers need not count entities: it is a small part of the work."""
-VERSION: Final = 7
+VERSION: Final = 8
 _LOCK_SECONDS: Final = 3.0  # killed workers let go of the lock within this
 
 _RECIPES: Final = {"shards": "change the state with `gillnet state reshard --shards {}`, "}

@@ -87,6 +87,7 @@ class TextLogic(StatefulBatchLogic[TextInput, TextSaid, TextState]):
 
     def _answer(self, value: TextInput, messages: Messages) -> list[TextSaid]:
         grouped = self._worker.table.process(messages)
+        self._worker.write_early(len(messages.ts))
         answer = TextAnswer(value.mark.source, value.number, grouped)
         if self._escalation is None or value.event_ids is None or value.likeness is None:
             return [answer]

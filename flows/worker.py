@@ -115,6 +115,7 @@ def _judge(settings: Settings, plan: Plan) -> Judge:
         serving.judges,
         EntityLimit(settings.entities_max, DAY_MS + lateness_ms),
         lambda: Escalation.load(settings),
+        settings.epoch_seconds,
     )  # fmt: skip
 
 

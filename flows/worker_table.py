@@ -6,6 +6,7 @@ given what there is to do for all of them.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from detector.contract.errors import UsageError
 from flows.checkpoints import NOWHERE, Checkpoints, Place, Segments
+from flows.epoch_clock import EpochClock
 from flows.watermark import ShardWatermark
 
 
@@ -29,7 +31,9 @@ class Table(Protocol):
 
 
 EARLY_ROWS: Final = 2048
-"""An early write has a price of its own: that of some hundred rows, as measured."""
+_LAST_EARLY_ROWS: Final = 256
+"""An early write has a price of its own: that of some hundred rows, as measured. One just before the epoch ends is
+worth it sooner, for then the stream waits for less."""
 T = TypeVar("T", bound=Table)
 S = TypeVar("S")
 
@@ -41,8 +45,11 @@ class WorkerTable(Generic[T]):
     are asked when all of them are done with an epoch and none began the next.
     """
 
-    def __init__(self, table: T, shards: int, sources: int, checkpoints: Checkpoints) -> None:
+    def __init__(
+        self, table: T, shards: int, sources: int, checkpoints: Checkpoints, epoch_seconds: float = math.inf
+    ) -> None:
         self.table = table
+        self._epoch = EpochClock(epoch_seconds)
         self.watermark = ShardWatermark(sources)
         self._shards, self._checkpoints = shards, checkpoints
         self._own: set[int] = set()
@@ -71,7 +78,8 @@ class WorkerTable(Generic[T]):
         a crash, what was written early is cut off. In its first epoch a worker does not know all its shards yet.
         """
         self._rows += rows
-        if self._rows >= EARLY_ROWS and self._all_began and (self._early is None or self._early.done()):
+        many = self._rows >= EARLY_ROWS or (self._rows >= _LAST_EARLY_ROWS and self._epoch.ends_soon())
+        if many and self._all_began and (self._early is None or self._early.done()):
             self.settle()
             self._early = self._checkpoints.write_beside(self._told())
 
@@ -81,6 +89,8 @@ class WorkerTable(Generic[T]):
         told = self._told()
         self._all_began = self._all_began or bool(told)
         self._checkpoints.write(told)
+        if told:
+            self._epoch.begin()
 
     def settle(self) -> None:
         """Wait until what was written early is durable; raises what it failed of."""

@@ -12,22 +12,24 @@ What comes out depends on the texts and their order alone, not on where batches 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 
 from features.text import near_arrivals as near
 from features.text import near_kernels as kernels
 from features.text import near_places as places
+from features.text import near_told as told
 from features.text.column import TextColumn
 from features.text.signatures import BIT_WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from features.text.signatures import Signatures
 
-STATE_VERSION: Final = 2
 CAPACITY: Final = 1 << 18
 SIMILARITY_MIN: Final = 0.22
 SIMILARITY_FOR_SHORT: Final = 3.0
@@ -116,7 +118,7 @@ class NearDuplicates:
         self._places_in_band = max(1, capacity // _LEADERS_PER_PLACE)
         alike, more = similarity_min * places.CLOSENESS_ONE, similarity_for_short * places.CLOSENESS_ONE
         self._limits = near.Limits(alike, more, LETTERS_TO_JOIN, words_min, letters_min, SENDERS_SHOWN)
-        self._clear()
+        self._state, self._turn = self._empty(), 0
 
     def __len__(self) -> int:
         """Return the number of groups held."""
@@ -125,7 +127,8 @@ class NearDuplicates:
     @property
     def nbytes(self) -> int:
         """Bytes the arrays take."""
-        return sum(array.nbytes for array in self._state) - self._state.halves.nbytes
+        arrays = (*self._state[:-1], *self._state.untold)
+        return sum(array.nbytes for array in arrays) - self._state.halves.nbytes
 
     @property
     def evicted(self) -> int:
@@ -145,6 +148,7 @@ class NearDuplicates:
         ``texts`` are what to show to people.
         """
         arrivals, found = self._arrivals(signatures, senders, ts, texts)
+        self._state = told.with_room(self._state, len(ts))
         kernels.process(self._state, arrivals, self._limits, found)
         return Matches(*found)
 
@@ -182,45 +186,17 @@ class NearDuplicates:
         """Look at the next ``steps`` groups and forget those last seen before a time; return how many were."""
         return kernels.sweep(self._state, before_ms, steps)
 
-    def snapshot(self) -> dict[str, NDArray[np.generic]]:
-        """Copy the state into arrays that never change; ``restore`` takes them back."""
-        state, top = self._state, int(self._state.counters[places.TOP])
-        filled, paired = np.flatnonzero(state.bands), np.flatnonzero(state.pairs)
-        return {
-            "version": np.array([STATE_VERSION]),
-            "capacity": np.array([self._capacity]),
-            "counters": state.counters.copy(),
-            "records": state.words[: top * places.RECORD].copy(),
-            "signatures": state.signatures[: top * places.SIGNATURE].copy(),
-            "bits": state.bits[: top * BIT_WORDS].copy(),
-            "band_places": filled.astype(np.uint32),
-            "bands": state.bands[filled],
-            "pair_places": paired.astype(np.uint32),
-            "pairs": state.pairs[paired],
-            "examples": state.examples.copy(),
-            "example_of": state.example_of.copy(),
-        }
+    def changes(self, others_bytes_min: int = told.OTHERS_BYTES_MIN) -> dict[str, NDArray[Any]]:
+        """Tell what `apply` must be told, after all it was told before, to hold the same state; nothing for nothing.
 
-    def restore(self, state: dict[str, NDArray[np.generic]]) -> None:
-        """Go on from a snapshot. ValueError if another version or one of another capacity wrote it."""
-        written = (int(state["version"][0]), int(state["capacity"][0]))
-        if written != (STATE_VERSION, self._capacity):
-            msg = (
-                f"the state of near duplicates has version and capacity {written}, expected "
-                f"{(STATE_VERSION, self._capacity)}: set the capacity back, or start with an empty state folder and "
-                "fill it by replaying the events topic"
-            )
-            raise ValueError(msg)
-        self._clear()
-        own = self._state
-        own.counters[:] = state["counters"]
-        own.words[: len(state["records"])] = state["records"]
-        own.signatures[: len(state["signatures"])] = state["signatures"]
-        own.bits[: len(state["bits"])] = state["bits"]
-        own.bands[state["band_places"].astype(np.int64)] = state["bands"]
-        own.pairs[state["pair_places"].astype(np.int64)] = state["pairs"]
-        own.examples[:] = state["examples"]
-        own.example_of[:] = state["example_of"]
+        Only what changed, and a little more in turn: once a turn is complete, all since the last one was is enough.
+        """
+        changes, self._turn = told.changes(self._state, self._turn, others_bytes_min)
+        return changes
+
+    def apply(self, changes: Mapping[str, NDArray[Any]]) -> None:
+        """Take in what `changes` told. ValueError if another version or one of another capacity wrote it."""
+        told.apply(self._state, changes)
 
     def _arrivals(
         self, signatures: Signatures, senders: NDArray[np.uint64], ts: NDArray[np.int64], texts: TextColumn
@@ -245,12 +221,14 @@ class NearDuplicates:
         ids, ages, new = np.zeros(count, np.uint64), np.zeros(count, np.int64), np.zeros(count, np.bool_)
         return arrivals, near.Found(ids, shares[0], halves[0], halves[1], halves[2], ages, new, shares[1])
 
-    def _clear(self) -> None:
+    def _empty(self) -> places.Leaders:
         capacity = self._capacity
         words = np.zeros(capacity * places.RECORD, np.int64)
         lines = max(1, capacity * _PAIRS_PER_LEADER // places.LINE)
         examples = max(16, capacity // _LEADERS_PER_EXAMPLE)
-        self._state = places.Leaders(
+        counters = np.zeros(places.COUNTERS, np.int64)
+        counters[places.FREE] = -1
+        return places.Leaders(
             words,
             words.view(np.int32),
             np.zeros(capacity * places.SIGNATURE, np.uint64),
@@ -259,9 +237,16 @@ class NearDuplicates:
             np.zeros(lines * places.LINE, np.uint64),
             np.zeros(examples * places.EXAMPLE_BYTES, np.uint8),
             np.zeros(2 * examples, np.int64),
-            np.zeros(places.COUNTERS, np.int64),
+            counters,
+            places.Untold(
+                np.zeros(capacity, np.uint8),
+                np.zeros(lines, np.bool_),
+                np.zeros(examples, np.bool_),
+                np.zeros(0, np.uint32),
+                np.zeros(1, np.int64),
+                np.zeros(1, np.bool_),
+            ),
         )
-        self._state.counters[places.FREE] = -1
 
     def _records(self) -> NDArray[np.int64]:
         return self._state.words.reshape(-1, places.RECORD)

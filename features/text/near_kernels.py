@@ -27,11 +27,13 @@ from features.text.near_places import (
     ID,
     JOINED,
     LAST,
+    LEADER_CHANGED,
     LETTERS_BIT,
     LETTERS_CAP,
     LIFE,
     NEXT_EXAMPLE,
     RECORD,
+    RECORD_CHANGED,
     SENDER,
     SENDERS,
     SIGNATURE,
@@ -46,6 +48,7 @@ from features.text.near_places import (
     add_sender,
     free,
     is_grown,
+    lead,
     letters_of,
     similarity_by_bits,
     similarity_by_components,
@@ -78,6 +81,7 @@ def process(leaders: Leaders, arrivals: Arrivals, limits: Limits, found: Found) 
             found.new[row] = True
         else:
             continue
+        leaders.untold.leaders[slot] |= RECORD_CHANGED
         _write(leaders, slot, arrivals.ts[row], row, found)
         found.similarities[row] = np.float32(alike) / np.float32(CLOSENESS_ONE)
 
@@ -149,6 +153,7 @@ def _nearest(leaders: Leaders, arrivals: Arrivals, row: int) -> tuple[int, int]:
 def _begin(leaders: Leaders, arrivals: Arrivals, row: int) -> int:
     slot = take(leaders)
     leaders.counters[HELD] += 1
+    leaders.untold.leaders[slot] |= LEADER_CHANGED
     at, half, ts = slot * RECORD, slot * 2 * RECORD, arrivals.ts[row]
     leaders.words[at + ID] = np.int64(arrivals.ids[row])
     leaders.words[at + FIRST] = leaders.words[at + LAST] = ts
@@ -167,7 +172,7 @@ def _begin(leaders: Leaders, arrivals: Arrivals, row: int) -> int:
         place = arrivals.places[row, band]
         entry = leaders.bands[place]
         if entry & STICKY == 0 or not is_grown(leaders, signed(entry & SLOT) - 1):
-            leaders.bands[place] = arrivals.tags[row, band] | np.uint32(slot + 1)
+            lead(leaders, place, arrivals.tags[row, band] | np.uint32(slot + 1))
     return slot
 
 
@@ -212,7 +217,7 @@ def _hold_bands(leaders: Leaders, arrivals: Arrivals, row: int, slot: int) -> No
         place = arrivals.places[row, band]
         entry = leaders.bands[place]
         if entry & STICKY == 0 or not is_grown(leaders, signed(entry & SLOT) - 1):
-            leaders.bands[place] = arrivals.tags[row, band] | np.uint32(slot + 1) | STICKY
+            lead(leaders, place, arrivals.tags[row, band] | np.uint32(slot + 1) | STICKY)
 
 
 @kernel
@@ -233,6 +238,7 @@ def _show(leaders: Leaders, arrivals: Arrivals, row: int, slot: int) -> None:
         leaders.examples[place * EXAMPLE_BYTES + i] = arrivals.data[start + i]
     leaders.example_of[2 * place], leaders.example_of[2 * place + 1] = leaders.words[at + ID], end - start
     leaders.halves[half + EXAMPLE] = place + 1
+    leaders.untold.examples[place] = True
 
 
 @kernel

@@ -53,6 +53,8 @@ EXACT_MAX: Final = 4096
 """Senders are counted exactly up to here, and then by a sample that halves whenever the count doubles."""
 EXAMPLE_BYTES: Final = 256
 
+RECORD_CHANGED, LEADER_CHANGED = 1, 2
+
 HAND, SWEEP, TOP, FREE, HELD, NEXT_EXAMPLE, EVICTED, LOST = range(8)
 COUNTERS: Final = 8
 """Where the hand that evicts and the one that sweeps are; slots ever used; the first of the free ones, or -1; leaders
@@ -68,6 +70,22 @@ _SPREAD: Final = np.uint64(0x9E3779B97F4A7C15)
 _HALF: Final = np.uint64(32)
 _SEVENS: Final = np.uint64(0x7F7F7F7F7F7F7F7F)
 _SLOT_SHIFT: Final = np.uint64(44)
+
+
+class Untold(NamedTuple):
+    """What changed since it was last told (`near_told`)."""
+
+    leaders: NDArray[np.uint8]
+    """(slots,): `RECORD_CHANGED`, or `LEADER_CHANGED` if its signature and bits did too."""
+    lines: NDArray[np.bool_]
+    examples: NDArray[np.bool_]
+    entries: NDArray[np.uint32]
+    """(at least counted + `BANDS_OF_SHORT` for each row to come,): places in ``bands``, the first ``counted`` of them;
+    some come again."""
+    counted: Words
+    """(1,)."""
+    passed_over: NDArray[np.bool_]
+    """(1,): whether entries changed that are not among them."""
 
 
 class Leaders(NamedTuple):
@@ -90,6 +108,7 @@ class Leaders(NamedTuple):
     """(examples, 2): the leader's id and the bytes used, one after another."""
     counters: Words
     """(COUNTERS,)."""
+    untold: Untold
 
 
 @kernel
@@ -154,6 +173,7 @@ def take(leaders: Leaders) -> int:
             counters[EVICTED] += 1
             return slot
         leaders.halves[life] -= 1 << CREDIT_BIT
+        leaders.untold.leaders[slot] |= RECORD_CHANGED
 
 
 @kernel
@@ -164,6 +184,16 @@ def free(leaders: Leaders, slot: int) -> None:
     halves[:] = 0
     halves[LIFE] = next_generation
     leaders.counters[HELD] -= 1
+    leaders.untold.leaders[slot] |= RECORD_CHANGED
+
+
+@inlined
+def lead(leaders: Leaders, place: int, entry: np.uint32) -> None:
+    """Have a place in the bands hold an entry."""
+    if leaders.bands[place] != entry:
+        leaders.bands[place] = entry
+        leaders.untold.entries[leaders.untold.counted[0]] = np.uint32(place)
+        leaders.untold.counted[0] += 1
 
 
 @inlined
@@ -209,6 +239,7 @@ def _holds(leaders: Leaders, pair: np.uint64) -> bool:
             return True
         if line[i] == 0:
             line[i] = pair
+            leaders.untold.lines[start // LINE] = True
             return False
     kept = 0
     for i in range(LINE):
@@ -223,4 +254,5 @@ def _holds(leaders: Leaders, pair: np.uint64) -> bool:
         kept -= 1
     line[kept] = pair
     line[kept + 1 :] = 0
+    leaders.untold.lines[start // LINE] = True
     return False

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from features.text.column import TextColumn
 from features.text.near_duplicates import Matches, NearDuplicates
+from features.text.near_told import is_complete
 from features.text.signatures import sign
 
 HOUR = 3_600_000
@@ -42,8 +43,17 @@ def joined(parts):
     return [np.concatenate(column).tolist() for column in zip(*parts, strict=True)]
 
 
+def whole(index):
+    """Tell all there is."""
+    return index.changes(others_bytes_min=1 << 40)
+
+
 def known(index):
-    return {name: array.tolist() for name, array in index.snapshot().items()}
+    """Tell all there is, at the end of a turn and in the next; and after a message, for otherwise nothing is told."""
+    for _ in range(2):
+        process(index, [("the very last text of all that were sent", 1, START)])
+        told = whole(index)
+    return {name: array.tolist() for name, array in told.items() if name.endswith(("_others", "counters"))}
 
 
 @st.composite
@@ -75,13 +85,35 @@ def test_neither_answers_nor_state_depend_on_where_batches_end(stream, capacity)
 @settings(max_examples=50, deadline=None)
 def test_a_restored_state_goes_on_as_if_never_stopped(stream, capacity):
     rows, batches = stream
-    index, answers = NearDuplicates(capacity), []
+    index, answers, told = NearDuplicates(capacity), [], []
     for begin, end in batches:
         answers.append(process(index, rows[begin:end]))
-        state, index = index.snapshot(), NearDuplicates(capacity)
-        index.restore(state)
-        assert known(index) == {name: array.tolist() for name, array in state.items()}
+        told.append(index.changes(others_bytes_min=1))
+        index = NearDuplicates(capacity)
+        for changes in filter(None, told):
+            index.apply(changes)
     assert joined(answers) == joined([process(NearDuplicates(capacity), rows)])
+
+
+@given(streams(), st.sampled_from([1, 16, 64]), st.sampled_from([1, 500, 3000]))
+@settings(max_examples=50, deadline=None)
+def test_what_was_told_since_a_turn_began_is_the_whole_state_once_it_is_complete(stream, capacity, others):
+    rows, _ = stream
+    index, turn = NearDuplicates(capacity), []
+    process(index, rows[:7])
+    whole(index)
+    for row in [*rows[7:], *((f"{SPAM} {i}", i, START + i) for i in range(2000))]:
+        process(index, [row])
+        index.sweep(START - HOUR, 2)
+        if told := index.changes(others):
+            turn.append(told)
+            if is_complete(told):
+                break
+    assert is_complete(turn[-1])
+    copy = NearDuplicates(capacity)
+    for told in turn:
+        copy.apply(told)
+    assert known(copy) == known(index)
 
 
 def test_an_edited_copy_joins_and_another_text_does_not():
@@ -143,8 +175,8 @@ def test_late_messages_count_and_move_the_first_time():
 
 def test_memory_is_bounded_and_groups_of_several_senders_stay_longest():
     index = NearDuplicates(64)
-    before = index.nbytes
     spam = int(process(index, crowd(SPAM, 20)).leaders[0])
+    before = index.nbytes
     for i, text in enumerate(sentences(random.Random(2), 320)):
         process(index, [(text, i, START)])
     assert index.nbytes == before
@@ -211,15 +243,25 @@ def test_groups_are_given_from_so_many_senders_on():
 
 
 def test_looking_changes_nothing():
-    index = NearDuplicates(64)
-    process(index, crowd(SPAM, 2))
-    before = known(index)
+    index, other = NearDuplicates(64), NearDuplicates(64)
+    for each in (index, other):
+        process(each, crowd(SPAM, 2))
     found = index.find(sign(TextColumn.of([EDITED, OTHER])), np.array([START + 9, START]))
     assert isinstance(found, Matches)
     assert found.similarities[0] > 0.4
     assert found.ages_ms[0] == 9
     assert found.leaders[1] == 0
-    assert known(index) == before
+    assert known(index) == known(other)
+
+
+def test_more_entries_than_are_noted_are_told_all_the_same():
+    index, texts = NearDuplicates(64), sentences(random.Random(7), 64)
+    for text in texts:
+        process(index, [(text, 1, START)])
+    copy = NearDuplicates(64)
+    copy.apply(index.changes(others_bytes_min=1))
+    assert known(copy) == known(index)
+    assert index.nbytes < 50_000
 
 
 @pytest.mark.parametrize("count", [8, 40, 400])
@@ -244,8 +286,11 @@ def test_a_short_text_is_found_with_two_of_five_words_replaced():
 
 
 def test_a_state_of_another_capacity_is_refused():
+    index = NearDuplicates(64)
+    process(index, crowd(SPAM, 1))
+    told = index.changes()
     with pytest.raises(ValueError, match="set the capacity back"):
-        NearDuplicates(32).restore(NearDuplicates(64).snapshot())
+        NearDuplicates(32).apply(told)
 
 
 def test_an_impossible_capacity_is_refused():

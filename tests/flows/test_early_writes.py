@@ -6,6 +6,7 @@ import resource
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -109,6 +110,25 @@ def test_what_is_written_early_is_on_disk_before_the_epoch_ends(tmp_path: Path) 
     assert [s.ended() for s in segments] != before
     table.write()
     assert sum(s.ended()["end"] for s in segments) > sum(place["end"] for place in before)
+
+
+def test_fewer_rows_are_written_early_when_the_epoch_is_about_to_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr("flows.epoch_clock.time", SimpleNamespace(monotonic=lambda: now[0]))
+    table = WorkerTable(Numbers(), SHARDS, 1, Checkpoints(tmp_path, "numbers"), epoch_seconds=10)
+    segments = [table.begin(shard) for shard in range(SHARDS)]
+    table.table.put(3, 1)
+    table.write()
+    ends = []
+    for later in (5, 4.5, 0.2):
+        now[0] += later
+        table.table.put(3, 2)
+        table.write_early(300)
+        table.settle()
+        ends.append(sum(s.ended()["end"] for s in segments))
+    assert ends[0] < ends[1] == ends[2]  # once in an epoch
 
 
 def test_in_its_first_epoch_a_worker_writes_nothing_early(tmp_path: Path) -> None:

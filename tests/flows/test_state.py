@@ -44,7 +44,7 @@ def test_a_state_of_another_version_is_left_alone(settings: Settings):
     path = settings.state_dir / "deployment.json"
     begun = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({n: v for n, v in begun.items() if n != "entity_shards"} | {"version": 1}))
-    with pytest.raises(UsageError, match=r"version 1, .* reads version 7: .* --state-dir"):
+    with pytest.raises(UsageError, match=r"version 1, .* reads version 8: .* --state-dir"):
         open_deployment(settings, PARTITIONS)
 
 
@@ -54,7 +54,7 @@ def test_a_state_from_before_there_were_campaigns_is_refused_for_its_version_and
     begun = msgspec.json.decode(path.read_bytes())
     path.write_bytes(msgspec.json.encode({n: v for n, v in begun.items() if "campaigns" not in n} | {"version": 3}))
     for read in (read_deployment, lambda known: open_deployment(known, PARTITIONS)):
-        with pytest.raises(UsageError, match=r"version 3, .* reads version 7: .* --state-dir"):
+        with pytest.raises(UsageError, match=r"version 3, .* reads version 8: .* --state-dir"):
             read(settings)
 
 
