@@ -18,10 +18,9 @@ from detector.contract.errors import UsageError
 from features.hashing import keys
 from features.text.column import TextColumn
 from features.text.fold import normalise
-from features.text.near_arrivals import LETTERS_SHORT
-from features.text.near_duplicates import NearDuplicates
+from features.text.near_duplicates import LETTERS_TO_JOIN, NearDuplicates
 from features.text.near_places import SLOTS_MAX
-from features.text.signatures import BIT_WORDS, COMPONENTS, Signatures, sign
+from features.text.signatures import sign
 from models.nearest import Nearest
 
 if TYPE_CHECKING:
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from features.text.signatures import Signatures
     from models.encoder import Encoder
 
 SCHEMA: Final = "gillnet.templates/1"
@@ -37,7 +37,7 @@ CHARACTERS_MAX: Final = 4_096
 _PLACES_PER_TEMPLATE, _PLACES_MIN = 4, 1 << 10
 _INT8_MAX: Final = 127
 _HEAD: Final = "gillnet"
-_TENSORS: Final = ("signatures", "bits", "vectors")
+_VECTORS: Final = "vectors"
 
 
 class Template(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,13 +59,9 @@ class _Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Templates with what they are found by, a row each."""
+    """Templates and what takes long to make of them, a row each."""
 
     templates: tuple[Template, ...]
-    signatures: NDArray[np.uint32]
-    """(k, COMPONENTS)."""
-    bits: NDArray[np.uint64]
-    """(k, BIT_WORDS)."""
     vectors: NDArray[np.int8]
     """(k, dimensions): directions, in parts of 127."""
 
@@ -159,10 +155,7 @@ class TemplateBank:
     def save(self, path: Path) -> None:
         """Write the file; those who read it see the old one or the new one."""
         manifest = _Manifest(encoder_id=self._encoder.model_id, templates=self.templates)
-        content = save(
-            {name: getattr(self._known, name) for name in _TENSORS},
-            metadata={_HEAD: msgspec.json.encode(manifest).decode()},
-        )
+        content = save({_VECTORS: self._known.vectors}, metadata={_HEAD: msgspec.json.encode(manifest).decode()})
         write_file(path, content)
 
     def reload_if_changed(self) -> bool:
@@ -183,11 +176,10 @@ class TemplateBank:
             words_min=0,
             letters_min=0,
         )
-        enough = np.full(count, LETTERS_SHORT, np.int32)  # words and letters: all are held, with the bands of the short
+        signed = sign(normalise(TextColumn.of([template.example for template in known.templates])).full)
+        signed = signed._replace(letters=np.maximum(signed.letters, LETTERS_TO_JOIN))  # however short, all are held
         zeros, nothing = np.zeros(count, np.int64), TextColumn(np.zeros(0, np.uint8), np.zeros(count + 1, np.int64))
-        leaders = near.process(
-            Signatures(known.signatures, known.bits, enough, enough), zeros.astype(np.uint64), zeros, nothing
-        ).leaders
+        leaders = near.process(signed, zeros.astype(np.uint64), zeros, nothing).leaders
         self._leaders, self._template_of = np.unique(leaders, return_index=True)
         vectors = known.vectors.astype(np.float32)
         lengths = np.sqrt(np.einsum("ij,ij->i", vectors, vectors))
@@ -196,15 +188,13 @@ class TemplateBank:
 
 
 def _nothing(dimensions: int) -> _Known:
-    signatures, bits = np.zeros((0, COMPONENTS), np.uint32), np.zeros((0, BIT_WORDS), np.uint64)
-    return _Known((), signatures, bits, np.zeros((0, dimensions), np.int8))
+    return _Known((), np.zeros((0, dimensions), np.int8))
 
 
 def _described(templates: Iterable[Template], encoder: Encoder) -> _Known:
     held = tuple(templates)
-    folded, full = normalise(TextColumn.of([template.example for template in held]))
-    signed = sign(full)
-    return _Known(held, signed.values, signed.bits, _quantised(encoder.encode(folded)))
+    folded = normalise(TextColumn.of([template.example for template in held])).folded
+    return _Known(held, _quantised(encoder.encode(folded)))
 
 
 def _quantised(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
@@ -215,12 +205,11 @@ def _quantised(vectors: NDArray[np.float32]) -> NDArray[np.int8]:
 
 def _taken(known: _Known, rows: list[int]) -> _Known:
     templates = tuple(known.templates[row] for row in rows)
-    return _Known(templates, *(getattr(known, name)[rows] for name in _TENSORS))
+    return _Known(templates, known.vectors[rows])
 
 
 def _joined(one: _Known, other: _Known) -> _Known:
-    both = (np.concatenate([getattr(one, name), getattr(other, name)]) for name in _TENSORS)
-    return _Known(one.templates + other.templates, *both)
+    return _Known(one.templates + other.templates, np.concatenate([one.vectors, other.vectors]))
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
@@ -239,28 +228,22 @@ def read_labels(path: Path) -> dict[str, str]:
     return {template.campaign_id: template.label for template in _open(path)[0].templates}
 
 
-def _open(path: Path) -> tuple[_Manifest, dict[str, NDArray[np.generic]]]:
+def _open(path: Path) -> tuple[_Manifest, NDArray[np.int8]]:
     try:
         with safe_open(path, "numpy") as file:
             manifest = msgspec.json.decode((file.metadata() or {}).get(_HEAD, ""), type=_Manifest)
-            return manifest, {name: file.get_tensor(name) for name in _TENSORS if name in file.keys()}  # noqa: SIM118
+            return manifest, file.get_tensor(_VECTORS)
     except (OSError, SafetensorError, msgspec.MsgspecError) as error:
         msg = f"{path}: expected a bank of templates as `gillnet bank export` writes it; got {error}"
         raise UsageError(msg) from error
 
 
 def _read(path: Path, encoder: Encoder) -> _Known:
-    manifest, tensors = _open(path)
-    signatures, count = tensors["signatures"], len(manifest.templates)
-    if manifest.schema != SCHEMA or signatures.shape != (count, COMPONENTS) or signatures.dtype != np.uint32:
-        msg = f"{path}: expected {SCHEMA} with {count} signatures, got {manifest.schema} with shape {signatures.shape}"
+    manifest, vectors = _open(path)
+    count = len(manifest.templates)
+    if manifest.schema != SCHEMA or vectors.shape[0] != count or vectors.dtype != np.int8:
+        msg = f"{path}: expected {SCHEMA} with {count} vectors, got {manifest.schema} with shape {vectors.shape}"
         raise UsageError(msg)
-    whole = set(tensors) == set(_TENSORS)  # until 0.1 files had no bits
-    if not whole or manifest.encoder_id != encoder.model_id or tensors["vectors"].shape != (count, encoder.dimensions):
+    if manifest.encoder_id != encoder.model_id or vectors.shape[1] != encoder.dimensions:
         return _described(manifest.templates, encoder)
-    return _Known(
-        manifest.templates,
-        signatures.astype(np.uint32),
-        tensors["bits"].astype(np.uint64),
-        tensors["vectors"].astype(np.int8),
-    )
+    return _Known(manifest.templates, vectors)

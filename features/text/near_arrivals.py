@@ -9,7 +9,7 @@ import numpy as np
 from detector.contract.jit import inlined, kernel
 from features.hashing import signed
 from features.text.near_places import SIGNATURE, TAG
-from features.text.signatures import COMPONENTS
+from features.text.signatures import COMPONENTS, LETTERS_SHORT
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -21,10 +21,9 @@ BANDS: Final = 64
 text with Jaccard similarity J finds its leader with probability about 1 - (1 - J³)⁶⁴: .82 at .3, .985 at .4, .9998 at
 .5. (Bands of four find less, those of two meet too many others when hundreds of thousands of leaders are held.)"""
 BANDS_OF_SHORT: Final = 128
-"""Bands of a text of up to `LETTERS_SHORT` letters, of which a word or two replaced leave little: the others hash
-components b, b + 5 and b + 28."""
-LETTERS_SHORT: Final = 64
-_SECOND, _THIRD = (11, 5), (30, 28)
+"""Bands of a text of up to `LETTERS_SHORT` letters: the others hash its other components in the same way. (Bands of
+the same components in another order find less: where too few of 64 are equal by chance, they are for all bands.)"""
+_SECOND, _THIRD = 11, 30
 
 _FIRST_PRIME, _SECOND_PRIME = np.uint64(0x9E3779B185EBCA87), np.uint64(0xC2B2AE3D27D4EB4F)
 _THIRD_PRIME: Final = np.uint32(0x85EBCA77)
@@ -91,7 +90,9 @@ def bands_of(letters: int) -> int:
 
 
 @kernel
-def prepare(values: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals: Arrivals) -> None:
+def prepare(
+    values: NDArray[np.uint32], more: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals: Arrivals
+) -> None:
     """Write what follows from signatures alone: how they are stored, their bands and ids."""
     size, size_of_short = np.uint64(places_in_band), np.uint64(max(1, places_in_band // 2))
     for row in range(values.shape[0]):
@@ -105,7 +106,8 @@ def prepare(values: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals
             arrivals.signatures[row * SIGNATURE + i] = word
         start = 0
         for band in range(bands_of(arrivals.letters[row])):
-            h, places = _band_hash(sign, band), size if band < BANDS else size_of_short
+            of, places = (sign, size) if band < BANDS else (more[row], size_of_short)
+            h = _band_hash(of, band % COMPONENTS)
             arrivals.places[row, band] = start + signed(((h >> _HALF) * places) >> _HALF)
             arrivals.tags[row, band] = np.uint32(h & np.uint64(0xFFFFFFFF)) & TAG
             start += signed(places)
@@ -113,9 +115,8 @@ def prepare(values: NDArray[np.uint32], ts: Words, places_in_band: int, arrivals
 
 
 @inlined
-def _band_hash(sign: NDArray[np.uint32], band: int) -> np.uint64:
-    first, kind = band % COMPONENTS, band // COMPONENTS
-    second, third = (first + _SECOND[kind]) % COMPONENTS, (first + _THIRD[kind]) % COMPONENTS
+def _band_hash(sign: NDArray[np.uint32], first: int) -> np.uint64:
+    second, third = (first + _SECOND) % COMPONENTS, (first + _THIRD) % COMPONENTS
     h = (np.uint64(sign[first]) << _HALF | np.uint64(sign[second])) * _FIRST_PRIME
     h = ((h ^ h >> _HALF) + np.uint64(sign[third])) * _SECOND_PRIME
     return (h ^ h >> _HALF) * _FIRST_PRIME

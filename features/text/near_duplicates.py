@@ -216,7 +216,7 @@ class NearDuplicates:
             np.require(texts.data, requirements="W"),
             np.require(texts.offsets, requirements="W"),
         )
-        near.prepare(signatures.values, arrivals.ts, self._places_in_band, arrivals)
+        near.prepare(signatures.values, signatures.more, arrivals.ts, self._places_in_band, arrivals)
         halves, shares = np.zeros((3, count), np.int32), np.zeros((2, count), np.float32)
         ids, ages, new = np.zeros(count, np.uint64), np.zeros(count, np.int64), np.zeros(count, np.bool_)
         return arrivals, near.Found(ids, shares[0], halves[0], halves[1], halves[2], ages, new, shares[1])

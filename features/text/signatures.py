@@ -28,8 +28,12 @@ if TYPE_CHECKING:
 
     from features.text.column import TextColumn
 
+    _Constants = tuple[NDArray[np.uint32], NDArray[np.uint32]]
+
 COMPONENTS: Final = 64
 BIT_WORDS: Final = 8
+LETTERS_SHORT: Final = 128
+"""A text of up to so many letters has few shingles, and more components: a word or two replaced leave little of it."""
 CHARACTERS_MAX: Final = 4096
 """So many characters of a text are read, the spaces in between not counted twice."""
 
@@ -50,9 +54,10 @@ _SIXTEEN, _TIMES_AGAIN = np.uint32(16), np.uint32(0x85EBCA6B)
 _NONE: Final = np.uint32(2**32 - 1)
 _WORD_SHIFT, _BIT_SHIFT, _BIT_MASK = np.uint32(29), np.uint32(23), np.uint32(63)
 
-_CONSTANTS: Final = np.random.Generator(np.random.PCG64(20240229)).integers(0, 2**32, (2, COMPONENTS), np.uint32)
-_TIMES: Final = _CONSTANTS[0] | np.uint32(1)
-_PLUS: Final = _CONSTANTS[1]
+_TIMES, _PLUS = np.random.Generator(np.random.PCG64(20240229)).integers(0, 2**32, (2, COMPONENTS), np.uint32)
+_TIMES |= np.uint32(1)
+_MORE_TIMES, _MORE_PLUS = np.random.Generator(np.random.PCG64(20261128)).integers(0, 2**32, (2, COMPONENTS), np.uint32)
+_MORE_TIMES |= np.uint32(1)
 
 
 class Signatures(NamedTuple):
@@ -60,6 +65,8 @@ class Signatures(NamedTuple):
 
     values: NDArray[np.uint32]
     """(n, COMPONENTS); all 2³²-1 if a text has no shingle."""
+    more: NDArray[np.uint32]
+    """(n, COMPONENTS): as many again of the texts of up to `LETTERS_SHORT` letters, to find them by; 0 of others."""
     bits: NDArray[np.uint64]
     """(n, BIT_WORDS): a bit for each shingle."""
     words: NDArray[np.int32]
@@ -71,11 +78,13 @@ class Signatures(NamedTuple):
 def sign(texts: TextColumn) -> Signatures:
     """Sign normalised texts: lower case, with what varies in a template replaced by names of slots."""
     count = len(texts)
-    values, bits = np.empty((count, COMPONENTS), np.uint32), np.zeros((count, BIT_WORDS), np.uint64)
-    found = Signatures(values, bits, np.empty(count, np.int32), np.empty(count, np.int32))
+    values, more = np.empty((count, COMPONENTS), np.uint32), np.zeros((count, COMPONENTS), np.uint32)
+    bits = np.zeros((count, BIT_WORDS), np.uint64)
+    found = Signatures(values, more, bits, np.empty(count, np.int32), np.empty(count, np.int32))
     scratch = np.empty(CHARACTERS_MAX + 2, np.uint32)
     data = np.require(texts.data, requirements="W")  # kernels are compiled for one kind of array
-    _sign(data, np.require(texts.offsets, requirements="W"), _TIMES, _PLUS, scratch, *found)
+    offsets = np.require(texts.offsets, requirements="W")
+    _sign(data, offsets, (_TIMES, _PLUS), (_MORE_TIMES, _MORE_PLUS), scratch, *found)
     return found
 
 
@@ -174,23 +183,32 @@ def _shingles(data: NDArray[np.uint8], start: int, end: int, scratch: NDArray[np
 def _sign(
     data: NDArray[np.uint8],
     offsets: NDArray[np.int64],
-    times: NDArray[np.uint32],
-    plus: NDArray[np.uint32],
+    constants: _Constants,
+    more_constants: _Constants,
     scratch: NDArray[np.uint32],
     values: NDArray[np.uint32],
+    more: NDArray[np.uint32],
     bits: NDArray[np.uint64],
     words: NDArray[np.int32],
     letters: NDArray[np.int32],
 ) -> None:
     for row in range(words.shape[0]):
         count, words[row], letters[row] = _shingles(data, offsets[row], offsets[row + 1], scratch)
-        least = values[row]
-        for k in range(COMPONENTS):
-            least[k] = _NONE
         for i in range(count):
             x = scratch[i]
             bits[row, x >> _WORD_SHIFT] |= np.uint64(1) << np.uint64(x >> _BIT_SHIFT & _BIT_MASK)
-            for k in range(COMPONENTS):
-                h = np.uint32((x ^ plus[k]) * times[k])
-                h = np.uint32((h ^ (h >> _SIXTEEN)) * _TIMES_AGAIN)
-                least[k] = min(least[k], h)
+        _least(scratch[:count], constants, values[row])
+        if letters[row] <= LETTERS_SHORT:
+            _least(scratch[:count], more_constants, more[row])
+
+
+@inlined
+def _least(shingles: NDArray[np.uint32], constants: _Constants, least: NDArray[np.uint32]) -> None:
+    times, plus = constants
+    for k in range(COMPONENTS):
+        least[k] = _NONE
+    for i in range(shingles.shape[0]):
+        for k in range(COMPONENTS):
+            h = np.uint32((shingles[i] ^ plus[k]) * times[k])
+            h = np.uint32((h ^ (h >> _SIXTEEN)) * _TIMES_AGAIN)
+            least[k] = min(least[k], h)
