@@ -102,11 +102,11 @@ WAYS: Final[dict[str, Callable[[NDArray[np.bool_]], NDArray[np.float64]]]] = {
 
 def judged(
     points: Points, accounts: Accounts, names: tuple[str, ...], share: float, seed: int
-) -> tuple[dict[str, NDArray[np.float64]], list[float]]:
-    """Score every account in each way by trees that never saw it; and how many of the doubtful labels were wrong."""
+) -> tuple[dict[str, NDArray[np.float64]], NDArray[np.int64]]:
+    """Score every account in each way by trees that never saw it; count labels, those in doubt, the wrong of them."""
     fold, ends, rng = split_accounts(accounts, seed).fold, at_end(points, accounts), np.random.default_rng(seed)
     scores = {way: np.zeros(len(accounts)) for way in WAYS}
-    right = []
+    found = np.zeros(3, np.int64)
     for k in range(FOLDS):
         mine = fold != k
         known = flipped(accounts.at(np.flatnonzero(mine)), share, rng)
@@ -114,14 +114,14 @@ def judged(
         seen = Points(kept.vectors, np.searchsorted(np.flatnonzero(mine), kept.account), kept.nth)
         doubtful = contradicted(seen, known, names, seed)
         wrong = known.is_bot != accounts.is_bot[mine]
-        right += [doubtful.mean(), wrong[doubtful].mean() if doubtful.any() else np.nan]
+        found += [len(doubtful), doubtful.sum(), wrong[doubtful].sum()]
         own = ends[fold[points.account[ends]] == k]
         for way, weigh in WAYS.items():
             weight = weigh(doubtful)
             teaching = weight[seen.account] > 0
             booster = trees(seen, replace(known, weight=weight), names, teaching)
             scores[way][points.account[own]] = booster.predict(points.vectors[own], raw_score=True, num_threads=1)
-    return scores, [float(np.nanmean(right[::2])), float(np.nanmean(right[1::2]))]
+    return scores, found
 
 
 def main() -> None:
@@ -139,14 +139,15 @@ def main() -> None:
             points, accounts, names = read(name, arguments.source, Path(folder))
         for share in SHARES:
             runs = [judged(points, accounts, names, share, seed) for seed in range(arguments.repeats)]
-            doubtful, wrong = np.mean([found for _, found in runs], axis=0)
+            labels, doubtful, wrong = np.sum([found for _, found in runs], axis=0)
             cells = []
             for way in WAYS:
                 measures = [
                     (auc(accounts.is_bot, s[way]), recall_at_fpr(accounts.is_bot, s[way], 0.01)) for s, _ in runs
                 ]
                 cells.append("{:.3f}, {:.3f}".format(*np.mean(np.array(measures, float), axis=0)))
-            row = [name, f"{share:.0%}", f"{doubtful:.1%}", f"{wrong:.0%}", *cells]
+            of_them = f"{wrong / doubtful:.0%}" if doubtful else "-"
+            row = [name, f"{share:.0%}", f"{doubtful / labels:.1%}", of_them, *cells]
             CONSOLE.print("| " + " | ".join(row) + " |")
 
 

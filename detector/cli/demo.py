@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import signal
 import threading
@@ -230,8 +231,9 @@ def _note(seen: Seen, decision: decisions.Decision, platform: _Platform, began: 
     now = time.monotonic()
     seen.decisions.append(decision)
     seen.first_seconds = seen.first_seconds or now - began
-    if platform.detecting.is_set() and decision.event_id in platform.sent_at:
-        seen.latencies.append(now - platform.sent_at[decision.event_id])
+    sent_at = platform.sent_at.get(decision.event_id or "", -math.inf)
+    if sent_at > began + seen.first_seconds:
+        seen.latencies.append(now - sent_at)
     if show and len(seen.decisions) <= SHOWN_MAX:
         OUT.print(decision_line(decision))
     if show and len(seen.decisions) == SHOWN_MAX:

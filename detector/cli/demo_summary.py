@@ -22,7 +22,7 @@ class Seen:
 
     decisions: list[Decision] = field(default_factory=list)
     latencies: list[float] = field(default_factory=list)
-    """Seconds from an event's production to its decision being read, once the workers had started."""
+    """Seconds from an event's production to its decision being read, of events after the first decision."""
     first_seconds: float | None = None
     seconds: float = 0.0
     counted: dict[str, int] = field(default_factory=dict)
