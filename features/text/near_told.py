@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 STATE_VERSION: Final = 3
 OTHERS_BYTES_MIN: Final = 1 << 16
 _OTHERS: Final = 0.5
-_ENTRIES_PER_NOTED: Final = 8
+_ENTRIES_PER_NOTED: Final = 2
+"""If more than one entry in so many may have changed, all are told."""
 _END: Final = 1 << 20
 """How far a turn can come: it counts in such parts of each array."""
 
