@@ -16,7 +16,7 @@ from features.hashing import shard_of
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OTHERS: Final = 0.5
+OTHERS: Final = 0.5
 """A turn then tells three times what there is; more others would make turns shorter and every snapshot larger."""
 _OTHERS_MIN: Final = 16
 
@@ -68,7 +68,7 @@ class Touched:
         """Give what to tell, of the slots ``held``, rising."""
         changed = np.flatnonzero(self._changed)
         start = int(np.searchsorted(held, self._hand))
-        others = held[start : start + int(_OTHERS * len(changed)) + _OTHERS_MIN]
+        others = held[start : start + int(OTHERS * len(changed)) + _OTHERS_MIN]
         complete = start + len(others) >= len(held)
         self._hand = 0 if complete else int(others[-1]) + 1
         removed = np.unique(np.concatenate(self._removed)) if self._removed else np.zeros(0, np.uint64)

@@ -13,6 +13,7 @@ import numpy as np
 from features.text import near_places as places
 from features.text.near_arrivals import BANDS_OF_SHORT
 from features.text.signatures import BIT_WORDS
+from features.touched import OTHERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,9 +24,8 @@ if TYPE_CHECKING:
 
 STATE_VERSION: Final = 3
 OTHERS_BYTES_MIN: Final = 1 << 16
-_OTHERS: Final = 0.5
 _ENTRIES_PER_NOTED: Final = 2
-"""If more than one entry in so many may have changed, all are told."""
+"""If more than one entry in so many may have changed, the whole state is told."""
 _END: Final = 1 << 20
 """How far a turn can come: it counts in such parts of each array."""
 
@@ -40,8 +40,10 @@ def changes(state: Leaders, begin: int, others_bytes_min: int) -> tuple[dict[str
     told_bytes = sum(len(of) * (rows[name][:1].nbytes + of.itemsize) for name, of in changed.items())
     if not told_bytes:
         return {}, begin
-    others = max(_OTHERS * told_bytes, others_bytes_min) / sum(array.nbytes for array in rows.values())
+    others = max(OTHERS * told_bytes, others_bytes_min) / sum(array.nbytes for array in rows.values())
     end = min(_END, begin + 1 + int(others * _END))
+    if state.untold.passed_over[0]:
+        begin, end = 0, _END
     told = {
         "version": np.array([STATE_VERSION]),
         "capacity": np.array([len(rows["records"])]),
@@ -57,7 +59,7 @@ def changes(state: Leaders, begin: int, others_bytes_min: int) -> tuple[dict[str
 
 
 def with_room(state: Leaders, rows: int) -> Leaders:
-    """Have room to note all entries that so many rows can change; if that is much, tell all of them instead."""
+    """Have room to note all entries that so many rows can change; if that is much, tell all there is instead."""
     untold, coming = state.untold, rows * BANDS_OF_SHORT
     most = max(coming, len(state.bands) // _ENTRIES_PER_NOTED)
     if untold.counted[0] + coming > most:
@@ -110,12 +112,11 @@ def _changed(state: Leaders) -> dict[str, NDArray[np.uint32]]:
     leaders = np.flatnonzero(untold.leaders).astype(np.uint32)
     signed = leaders[untold.leaders[leaders] & places.LEADER_CHANGED != 0]
     examples = np.flatnonzero(untold.examples).astype(np.uint32)
-    bands = untold.entries[: untold.counted[0]].copy()
     return {
         "records": leaders,
         "signatures": signed,
         "bits": signed,
-        "bands": np.arange(len(state.bands), dtype=np.uint32) if untold.passed_over[0] else bands,
+        "bands": untold.entries[: untold.counted[0]].copy(),
         "pairs": np.flatnonzero(untold.lines).astype(np.uint32),
         "examples": examples,
         "example_of": examples,
